@@ -1,0 +1,7 @@
+//! Bytes to messages and back.
+//!
+//! Knows the layout of WireGuard's messages (types 1 to 4), of virtual connectivity options, and as much of an
+//! inner IP packet as the rest needs. Decides nothing: no clock, no randomness, no IO, no state.
+
+pub mod ip;
+pub mod time;
