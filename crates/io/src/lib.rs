@@ -1,1 +1,7 @@
-//! stead-io
+//! The IO around the sans-IO node: TUN device, UDP sockets, address monitor, clock, workers, control socket.
+//!
+//! Nothing here knows what a message means. Platform code sits in one module per platform, below the module
+//! whose interface it serves (`tun/linux.rs`, `monitor/macos.rs`, …).
+
+pub mod clock;
+pub mod control;

@@ -1,0 +1,183 @@
+//! What the daemon reports of itself, as plain data. Ages and durations are whole microseconds.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The daemon and its peers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct StatusReport {
+    /// Name of the TUN device.
+    pub interface: String,
+    /// This node's public key, base64.
+    pub public_key: String,
+    /// The addresses applications bind to, as CIDR.
+    pub virtual_addresses: Vec<String>,
+    /// UDP port of both sockets.
+    pub listen_port: u16,
+    /// Where this host is attached now.
+    pub attachment: AttachmentReport,
+    /// Microseconds since the daemon was ready.
+    pub uptime: u64,
+    /// Active connections.
+    pub connections: u64,
+    /// How many connections are tracked at most.
+    pub connections_limit: u64,
+    /// Every configured peer.
+    pub peers: Vec<PeerReport>,
+    /// Datagrams and packets dropped, by the reason's name; reasons that never occurred are left out.
+    pub drops: BTreeMap<String, u64>,
+}
+
+/// Where the host is attached to the underlay.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AttachmentReport {
+    /// Usable local addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Source address of the IPv4 default route.
+    pub default_v4: Option<IpAddr>,
+    /// Source address of the IPv6 default route.
+    pub default_v6: Option<IpAddr>,
+    /// Microseconds since any of this changed.
+    pub changed: u64,
+}
+
+/// One peer, as far as it is proven.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct PeerReport {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its public key, base64.
+    pub public_key: String,
+    /// Its allowed IPs, as CIDR.
+    pub virtual_addresses: Vec<String>,
+    /// What it answered to our probe.
+    pub kind: PeerKind,
+    /// How sure we are of it.
+    pub state: PeerState,
+    /// Microseconds for which its traffic has been held; absent unless held.
+    pub held_since: Option<u64>,
+    /// Packets held now.
+    pub held_packets: u64,
+    /// The active path, once there is one.
+    pub path: Option<PathReport>,
+    /// Attachment points it may be reached at.
+    pub candidates: Vec<SocketAddr>,
+    /// Microseconds since the last authenticated datagram from it.
+    pub last_received: Option<u64>,
+    /// Microseconds since the last proof that something of ours reached it.
+    pub last_acknowledged: Option<u64>,
+    /// Microseconds since the last handshake was completed.
+    pub last_handshake: Option<u64>,
+    /// Handshakes completed.
+    pub handshakes: u64,
+    /// How often we moved.
+    pub moves_local: u64,
+    /// How often it moved.
+    pub moves_remote: u64,
+    /// Inner bytes sent to it.
+    pub bytes_sent: u64,
+    /// Inner bytes received from it.
+    pub bytes_received: u64,
+    /// Inner packets sent to it.
+    pub packets_sent: u64,
+    /// Inner packets received from it.
+    pub packets_received: u64,
+    /// Whether it can be reached where it claims to be; `None` while unknown, `false` behind a NAT.
+    pub public: Option<bool>,
+}
+
+/// Whether a peer takes part in virtual connectivity.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerKind {
+    /// It has not answered a probe yet.
+    Unknown,
+    /// A plain WireGuard peer.
+    Plain,
+    /// It answered the probe (seed 001 figure 21).
+    VcEnhanced,
+}
+
+/// How sure we are of a peer. Never better than what was proven.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerState {
+    /// No session and none being made.
+    NoSession,
+    /// A handshake is under way.
+    Handshaking,
+    /// Traffic is held until its place is known again.
+    Held,
+    /// A session exists, but one direction has not been proven lately.
+    Unproven,
+    /// Both directions were proven lately.
+    Proven,
+}
+
+/// The active path to a peer.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct PathReport {
+    /// Our end, if one was chosen.
+    pub local: Option<SocketAddr>,
+    /// Its end.
+    pub remote: SocketAddr,
+    /// Whether a challenge came back from there (RFC 9000 §8.2).
+    pub validated: bool,
+    /// Round trip time in microseconds.
+    pub rtt: Option<u64>,
+}
+
+/// One entry of the local connection translation table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ConnectionReport {
+    /// The connection as applications see it; never changes.
+    pub original: OriginalReport,
+    /// What carries it now.
+    pub current: CurrentReport,
+    /// The peer's name.
+    pub peer: String,
+    /// Opening, open, closing or closed.
+    pub state: String,
+    /// Microseconds since its first packet.
+    pub age: u64,
+    /// Microseconds since its last packet.
+    pub idle: u64,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+    /// Packets received.
+    pub packets_received: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+    /// How often it was moved to another attachment point.
+    pub moves: u64,
+}
+
+/// Original connection specification (seed 001 par. 49).
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct OriginalReport {
+    /// Virtual address and port here.
+    pub local: SocketAddr,
+    /// Virtual address and port there.
+    pub remote: SocketAddr,
+    /// Upper protocol: `tcp`, `udp`, `icmp`, …
+    pub protocol: String,
+}
+
+/// Current connection specification (seed 001 par. 50).
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct CurrentReport {
+    /// Attachment point here, if one was chosen.
+    pub local: Option<SocketAddr>,
+    /// Attachment point there.
+    pub remote: SocketAddr,
+    /// The path's number.
+    pub path: u32,
+    /// The session's index on our side.
+    pub session: u32,
+    /// Names the connection inside the path: 16 hexadecimal digits.
+    pub token: String,
+}

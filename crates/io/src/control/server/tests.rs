@@ -1,0 +1,134 @@
+use super::*;
+use crate::control::{ControlError, ask};
+
+/// Answers every question: `stop` with yes, anything else with an error that repeats it.
+fn answering(server: Server) -> tokio::task::JoinHandle<()> {
+    let (sender, mut questions) = mpsc::channel(4);
+    tokio::spawn(async move {
+        while let Some(Question { request, answer }) = questions.recv().await {
+            let outcome = match request {
+                Request::Stop => Outcome::Stopped(true),
+                other => Outcome::Error(format!("{other:?}")),
+            };
+            let _ = answer.send(outcome);
+        }
+    });
+    tokio::spawn(server.run(sender))
+}
+
+#[tokio::test]
+async fn a_question_and_its_answer_make_the_round_trip() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/down/stead.sock");
+    let running = answering(Server::bind(&path).await.unwrap());
+
+    let reply = ask(&path, Request::Stop).await.unwrap();
+    let refused = ask(&path, Request::Connections).await.unwrap_err();
+
+    assert_eq!(reply, Reply::from(Outcome::Stopped(true)));
+    assert!(matches!(refused, ControlError::Refused(reason) if reason == "Connections"));
+    running.abort();
+}
+
+#[tokio::test]
+async fn clients_are_served_side_by_side_and_a_silent_one_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    let running = answering(Server::bind(&path).await.unwrap());
+    let _silent = Stream::connect(socket_name(&path).unwrap()).await.unwrap();
+
+    let asked: Vec<_> = (0..8)
+        .map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { ask(&path, Request::Stop).await })
+        })
+        .collect();
+
+    for reply in asked {
+        assert!(reply.await.unwrap().is_ok());
+    }
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_line_without_end_is_refused_and_the_client_let_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    let running = answering(Server::bind(&path).await.unwrap());
+    let stream = Stream::connect(socket_name(&path).unwrap()).await.unwrap();
+
+    (&stream).write_all(&[b'x'; LONGEST_REQUEST]).await.unwrap();
+    let mut answer = String::new();
+    BufReader::new(&stream).read_to_string(&mut answer).await.unwrap();
+
+    assert!(answer.contains("one line"), "{answer}");
+    running.abort();
+}
+
+#[tokio::test]
+async fn nonsense_is_answered_with_an_error_and_the_next_request_is_still_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    let running = answering(Server::bind(&path).await.unwrap());
+    let stream = Stream::connect(socket_name(&path).unwrap()).await.unwrap();
+    let mut lines = BufReader::new(&stream).lines();
+
+    (&stream).write_all(b"what?\n{\"command\":\"stop\"}\n").await.unwrap();
+
+    assert!(lines.next_line().await.unwrap().unwrap().contains("not a request"));
+    assert!(lines.next_line().await.unwrap().unwrap().contains("\"stopped\":true"));
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused_while_the_first_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    let running = answering(Server::bind(&path).await.unwrap());
+
+    let error = Server::bind(&path).await.unwrap_err();
+
+    assert!(matches!(error, BindError::Taken(_)), "{error:?}");
+    assert!(ask(&path, Request::Stop).await.is_ok(), "the first one is still there");
+    running.abort();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_socket_nobody_answers_is_replaced_and_goes_with_its_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists(), "std leaves the file behind, as a killed daemon does");
+
+    let server = Server::bind(&path).await.unwrap();
+    assert!(path.exists());
+    drop(server);
+
+    assert!(!path.exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_no_socket_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    std::fs::write(&path, "precious").unwrap();
+
+    let error = Server::bind(&path).await.unwrap_err();
+
+    assert!(matches!(error, BindError::NotASocket(_)), "{error:?}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_may_ask() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+
+    let _server = Server::bind(&path).await.unwrap();
+
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
