@@ -44,7 +44,7 @@ check_workspace_arrows() {
 check_forbidden() {
   local crate=$1 from to failed=0
   while read -r from to; do
-    [[ " ${FORBIDDEN_DEPENDENCIES//$'\n'/ } " == *" $to "* ]] || continue
+    forbidden "$to" && ! forbidden "$from" || continue
     if excepted "$from" "$to"; then
       printf '%s %s\n' "$from" "$to" >>"$SCRATCH/exceptions-used"
       continue
@@ -54,6 +54,10 @@ check_forbidden() {
     failed=1
   done < <(edges "$crate")
   return "$failed"
+}
+
+forbidden() {
+  [[ " ${FORBIDDEN_DEPENDENCIES//$'\n'/ } " == *" $1 "* ]]
 }
 
 # excepted FROM TO: does the table of exceptions let FROM depend on TO?

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # Names that say nothing about what a module is for.
-readonly EMPTY_NAMES='manager|handler|helper|helpers|util|utils|common|misc|context|info|data|process'
+readonly EMPTY_NAMES='manager|handler|helper|helpers|util|utils|common|misc|context|info|data'
 
 # Words of other houses: places on somebody's machine, the tools somebody worked with, the tasks they came from.
 # Each holds one letter in brackets so that this line does not find itself.

@@ -42,25 +42,26 @@ stage_meaning() {
 run_stages() {
   local name failed=''
   for name in $1; do
-    run_stage "$name" || { failed=$name && break; }
+    run_stage "$name"
+    ((STAGE_STATUS == 0)) || { failed=$name && break; }
   done
   summary "$failed"
   [[ -z $failed ]]
 }
 
-# run_stage NAME: in a subshell, so that `set -e` works in it and nothing leaks out of it.
+# run_stage NAME: leaves its status in STAGE_STATUS. The stage runs in a subshell, so that nothing leaks out of it, and as a
+# plain command: in a condition, bash would ignore `set -e` in all of it.
 run_stage() {
-  local name=$1 began=$SECONDS status
+  local name=$1 began=$SECONDS
   printf '\n%s== %s%s: %s\n' "$BOLD" "$name" "$PLAIN" "$(stage_meaning "$name")"
   set +e
   (
     set -e
     "stage_$name"
   )
-  status=$?
+  STAGE_STATUS=$?
   set -e
-  printf '%s|%s|%s\n' "$name" "$status" $((SECONDS - began)) >>"$SCRATCH/verdicts"
-  return "$status"
+  printf '%s|%s|%s\n' "$name" "$STAGE_STATUS" $((SECONDS - began)) >>"$SCRATCH/verdicts"
 }
 
 # summary FAILED: the verdicts, the notes, and the totals of the tests where they ran.
