@@ -242,3 +242,43 @@ impl Index {
         self.peers.get(&peer).into_iter().flat_map(|entries| &entries.ids).copied().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use stead_wire::ip::Protocol;
+
+    use super::*;
+    use crate::entry::{Founding, Transitions};
+    use crate::specification::{OriginalSpecification, PathId};
+
+    fn entry(id: u64, token: Token) -> Arc<Entry> {
+        let place = SocketAddr::from(([192, 0, 2, 7], 51820));
+        let original = OriginalSpecification { local: place, remote: place, protocol: Protocol::UDP };
+        let attachment = Arc::new(Attachment { local: None, remote: place, path: PathId(0) });
+        let founding = Founding { id, original, peer: PeerId(0), token, attachment, now: Instant::ZERO };
+        Arc::new(Entry::new(founding, Arc::new(Transitions::default())))
+    }
+
+    #[test]
+    fn a_token_that_is_taken_is_made_again_until_one_is_free() {
+        let mut index = Index::default();
+        index.insert(entry(1, Token(0)));
+        index.insert(entry(2, Token(1)));
+
+        assert_eq!(index.free_token(|attempt| Token(attempt.into())), Some(Token(2)));
+        assert_eq!(index.stats.token_conflicts, 2);
+
+        index.remove(1);
+        assert_eq!(index.free_token(|attempt| Token(attempt.into())), Some(Token(0)), "free with its entry");
+    }
+
+    #[test]
+    fn a_connection_whose_every_token_is_taken_gets_none() {
+        let mut index = Index::default();
+        index.insert(entry(1, Token(0)));
+
+        assert_eq!(index.free_token(|_| Token(0)), None);
+    }
+}
