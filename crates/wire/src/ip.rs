@@ -1,5 +1,7 @@
 //! Inner packets: just enough of IPv4, IPv6, TCP, UDP and ICMP to know a packet's length and its connection.
 
+mod parse;
+
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 

@@ -4,4 +4,8 @@
 //! inner IP packet as the rest needs. Decides nothing: no clock, no randomness, no IO, no state.
 
 pub mod ip;
+pub mod message;
+pub mod options;
+pub mod plaintext;
+pub mod reader;
 pub mod time;
