@@ -5,3 +5,5 @@
 
 pub mod clock;
 pub mod control;
+pub mod drops;
+pub mod udp;

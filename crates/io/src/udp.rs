@@ -1,0 +1,163 @@
+//! The underlay: one IPv4 and one IPv6 socket on one port.
+//!
+//! Both are bound to the wildcard address, so they stay usable while interfaces and addresses come and go;
+//! the source of each datagram is chosen when it is sent, and the destination of each that arrives is told.
+//! A host without one of the two families has one socket.
+//!
+//! Datagrams may be fragmented on their way, as WireGuard's may: a tunnel over a path with a small MTU
+//! is slow, not dead.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use quinn_udp::{UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tracing::debug;
+
+mod receiver;
+mod sender;
+
+#[cfg(target_os = "linux")]
+#[path = "udp/linux.rs"]
+mod platform;
+#[cfg(target_os = "macos")]
+#[path = "udp/macos.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "udp/windows.rs"]
+mod platform;
+
+pub use receiver::{Arrived, Receiver};
+pub use sender::{LONGEST_BATCH, Outgoing, Sender};
+
+/// The two sockets. Workers make their own [`Sender`] and [`Receiver`] from them.
+#[derive(Debug)]
+pub struct UdpSockets {
+    v4: Option<UdpSocket>,
+    v6: Option<UdpSocket>,
+    port: u16,
+}
+
+/// Why the sockets could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum UdpError {
+    /// Somebody has the port.
+    #[error(
+        "UDP port {port} is in use\nhint: another tunnel has it (`ss -ulpn` shows which); set `listen_port` to a free one, or 0 for any"
+    )]
+    PortTaken {
+        /// The port asked for.
+        port: u16,
+    },
+    /// The port may not be bound by this user.
+    #[error(
+        "no permission to use UDP port {port}\nhint: ports below 1024 need root; set `listen_port` to another"
+    )]
+    Forbidden {
+        /// The port asked for.
+        port: u16,
+    },
+    /// Neither family can be used.
+    #[error("this host has neither IPv4 nor IPv6")]
+    NoFamily,
+    /// Anything else the system reports.
+    #[error("cannot open a UDP socket on port {port}: {source}")]
+    Io {
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// How much the kernel may queue either way, in bytes: some 20 ms at 1.6 Gbit/s, while a worker is busy.
+const BUFFER: usize = 4 << 20;
+
+/// How often another port is tried when any will do and the IPv6 socket cannot have the IPv4 one's.
+const ATTEMPTS: u32 = 16;
+
+impl UdpSockets {
+    /// Opens both sockets on `port`, or on any free one for 0.
+    ///
+    /// With `mark` (Linux), the sockets' datagrams carry it, so that a routing rule can tell them from
+    /// the traffic that belongs into the tunnel.
+    ///
+    /// # Errors
+    /// See [`UdpError`]. A family that the host does not have is no error unless the other is missing too.
+    pub fn bind(port: u16, mark: Option<u32>) -> Result<Self, UdpError> {
+        let mut attempts = if port == 0 { ATTEMPTS } else { 1 };
+        loop {
+            attempts -= 1;
+            match Self::bind_once(port, mark) {
+                Err(UdpError::PortTaken { .. }) if attempts > 0 => {}
+                settled => return settled,
+            }
+        }
+    }
+
+    fn bind_once(port: u16, mark: Option<u32>) -> Result<Self, UdpError> {
+        let v4 = open(Ipv4Addr::UNSPECIFIED.into(), port, mark)?;
+        let port = v4.as_ref().and_then(|socket| socket.local_addr().ok()).map_or(port, |addr| addr.port());
+        let v6 = open(Ipv6Addr::UNSPECIFIED.into(), port, mark)?;
+        let port = v6.as_ref().and_then(|socket| socket.local_addr().ok()).map_or(port, |addr| addr.port());
+        if v4.is_none() && v6.is_none() {
+            return Err(UdpError::NoFamily);
+        }
+        Ok(Self { v4, v6, port })
+    }
+
+    /// The port both sockets have.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The families there are: (IPv4, IPv6).
+    #[must_use]
+    pub const fn families(&self) -> (bool, bool) {
+        (self.v4.is_some(), self.v6.is_some())
+    }
+}
+
+/// A socket on `ip` and `port`; `None` if the host does not have the family.
+fn open(ip: IpAddr, port: u16, mark: Option<u32>) -> Result<Option<UdpSocket>, UdpError> {
+    let io = |source| UdpError::Io { port, source };
+    let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = match Socket::new(domain, Type::DGRAM, Some(Protocol::UDP)) {
+        Ok(socket) => socket,
+        Err(error) if family_missing(&error) => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    if ip.is_ipv6() {
+        socket.set_only_v6(true).map_err(io)?;
+    }
+    socket.set_nonblocking(true).map_err(io)?;
+    platform::enlarge_buffers(&socket, BUFFER);
+    if let Some(mark) = mark {
+        platform::set_mark(&socket, mark).map_err(io)?;
+    }
+    match socket.bind(&SockAddr::from(SocketAddr::new(ip, port))) {
+        Ok(()) => Ok(Some(socket.into())),
+        Err(error) if family_missing(&error) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(UdpError::PortTaken { port }),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(UdpError::Forbidden { port }),
+        Err(error) => Err(io(error)),
+    }
+}
+
+fn family_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || platform::is_family_missing(error)
+}
+
+/// What quinn-udp knows about a socket, with fragmentation allowed again, which it forbids.
+fn fresh_state(socket: &UdpSocket) -> io::Result<UdpSocketState> {
+    let state = UdpSocketState::new(UdpSockRef::from(socket))?;
+    if let Err(error) = platform::allow_fragments(socket) {
+        debug!(%error, "Datagrams stay unfragmented");
+    }
+    Ok(state)
+}
+
+#[cfg(test)]
+mod tests;

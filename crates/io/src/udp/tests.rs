@@ -1,0 +1,112 @@
+use std::time::Duration;
+
+use super::*;
+use crate::drops::IoDrop;
+
+fn loopback_v4(port: u16) -> SocketAddr {
+    SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
+}
+
+/// Everything that arrives until `datagrams` have or a second has passed.
+async fn receive(receiver: &mut Receiver, datagrams: usize) -> Vec<(Arrived, Vec<u8>)> {
+    let mut arrived = Vec::new();
+    let all = async {
+        while arrived.len() < datagrams {
+            receiver.readable().await.unwrap();
+            receiver.try_receive(|how, datagram| arrived.push((how, datagram.to_vec()))).unwrap();
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
+    arrived
+}
+
+#[tokio::test]
+async fn both_sockets_share_a_port_and_tell_where_a_datagram_was_sent() {
+    let here = UdpSockets::bind(0, None).unwrap();
+    let there = UdpSockets::bind(0, None).unwrap();
+    let mut receiver = Receiver::new(&there).unwrap();
+    let mut sender = Sender::new(&here).unwrap();
+    let local: IpAddr = "127.9.9.9".parse().unwrap();
+
+    let v4 = loopback_v4(there.port());
+    sender.try_send(Outgoing::single(v4, Some(local), b"four")).unwrap();
+    let arrived = receive(&mut receiver, 1).await;
+    assert_eq!(arrived[0].0.source, SocketAddr::new(local, here.port()), "the source is ours to choose");
+    assert_eq!(arrived[0].0.local, Some(v4.ip()));
+    assert_eq!(arrived[0].1, b"four");
+
+    if there.families().1 && here.families().1 {
+        let v6 = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), there.port());
+        sender.try_send(Outgoing::single(v6, None, b"six")).unwrap();
+        let arrived = receive(&mut receiver, 1).await;
+        assert_eq!(arrived[0].0.local, Some(v6.ip()));
+        assert_eq!(arrived[0].1, b"six");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_arrives_as_the_datagrams_it_was_made_of() {
+    let here = UdpSockets::bind(0, None).unwrap();
+    let there = UdpSockets::bind(0, None).unwrap();
+    let mut receiver = Receiver::new(&there).unwrap();
+    let mut sender = Sender::new(&here).unwrap();
+    let remote = loopback_v4(there.port());
+    let datagrams: Vec<u8> = (0..10 * 1000 + 300).map(|i: usize| (i / 1000) as u8).collect();
+
+    sender.try_send(Outgoing { remote, local: None, datagrams: &datagrams, stride: 1000 }).unwrap();
+
+    let arrived = receive(&mut receiver, 11).await;
+    let lengths: Vec<_> = arrived.iter().map(|(_, datagram)| datagram.len()).collect();
+    assert_eq!(lengths, [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 300]);
+    assert!(arrived.iter().zip(0_u8..).all(|((_, datagram), n)| datagram.iter().all(|byte| *byte == n)));
+}
+
+#[tokio::test]
+async fn a_vanished_source_address_costs_neither_the_datagrams_nor_segmentation() {
+    let here = UdpSockets::bind(0, None).unwrap();
+    let there = UdpSockets::bind(0, None).unwrap();
+    let mut receiver = Receiver::new(&there).unwrap();
+    let mut sender = Sender::new(&here).unwrap();
+    let remote = loopback_v4(there.port());
+    let segments = sender.most_segments(remote);
+    let elsewhere: IpAddr = "198.51.100.77".parse().unwrap();
+
+    let batch = Outgoing { remote, local: Some(elsewhere), datagrams: &[7; 250], stride: 100 };
+    sender.try_send(batch).unwrap();
+
+    assert_eq!(receive(&mut receiver, 3).await.len(), 3);
+    assert_eq!(sender.most_segments(remote), segments, "the next batch is segmented as before");
+}
+
+#[tokio::test]
+async fn an_empty_datagram_is_passed_on_like_any_other() {
+    let here = UdpSockets::bind(0, None).unwrap();
+    let there = UdpSockets::bind(0, None).unwrap();
+    let mut receiver = Receiver::new(&there).unwrap();
+    let mut sender = Sender::new(&here).unwrap();
+
+    sender.try_send(Outgoing::single(loopback_v4(there.port()), None, b"")).unwrap();
+
+    assert_eq!(receive(&mut receiver, 1).await[0].1, b"");
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let first = UdpSockets::bind(0, None).unwrap();
+
+    let error = UdpSockets::bind(first.port(), None).unwrap_err();
+
+    assert!(matches!(error, UdpError::PortTaken { port } if port == first.port()), "{error:?}");
+    assert!(error.to_string().contains("listen_port"), "{error}");
+}
+
+#[test]
+fn a_datagram_beyond_any_mtu_is_a_named_drop() {
+    let here = UdpSockets::bind(0, None).unwrap();
+    let mut sender = Sender::new(&here).unwrap();
+    let endless = vec![0; 70_000];
+
+    let dropped = sender.try_send(Outgoing::single(loopback_v4(9), None, &endless));
+
+    assert_eq!(dropped, Err(IoDrop::DatagramTooBig));
+}
