@@ -1,0 +1,137 @@
+//! A configuration that can be used: every value present, every key loaded, no two in conflict.
+
+use core::time::Duration;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use stead_noise::keys::{PresharedKey, PublicKey, StaticSecret};
+
+use crate::document::Document;
+use crate::mistake::Mistake;
+use crate::raw::Raw;
+use crate::report::{Finding, Report};
+use crate::value::endpoint::Endpoint;
+use crate::value::interface_name::InterfaceName;
+use crate::value::log_filter::LogFilter;
+use crate::value::prefix::{InterfaceAddress, Prefix};
+
+/// A checked configuration. Made by [`Configuration::load`] only.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Configuration {
+    /// The TUN device's name.
+    pub interface: InterfaceName,
+    /// This node's static secret.
+    pub secret: StaticSecret,
+    /// The UDP port to listen on; 0 for any free one.
+    pub listen_port: u16,
+    /// This node's virtual addresses: first the one that belongs to its key, then the configured ones.
+    pub addresses: Vec<InterfaceAddress>,
+    /// The largest inner packet, in bytes.
+    pub mtu: u16,
+    /// Where `stead status` and its like reach the running program.
+    pub control_socket: PathBuf,
+    /// What to log.
+    pub log: LogFilter,
+    /// How many entries the LCT table may have.
+    pub connection_limit: usize,
+    /// The peers, by name.
+    pub peers: Vec<Peer>,
+    /// Doubts that do not forbid using it.
+    pub warnings: Report,
+}
+
+/// A checked peer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Peer {
+    /// What people call it.
+    pub name: String,
+    /// Who it is.
+    pub public_key: PublicKey,
+    /// The secret that this pair shares besides.
+    pub preshared_key: Option<PresharedKey>,
+    /// Where to try first, in the written order, none twice.
+    pub endpoints: Vec<Endpoint>,
+    /// What it answers for: first the address that belongs to its key, then the configured blocks.
+    pub allowed_ips: Vec<Prefix>,
+    /// How often to say something when there is nothing to say.
+    pub persistent_keepalive: Option<Duration>,
+}
+
+/// A route into the tunnel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Route<'a> {
+    /// Where to.
+    pub prefix: Prefix,
+    /// Who answers there.
+    pub peer: &'a str,
+}
+
+impl Configuration {
+    /// Loads and checks a configuration and the key files that it names.
+    ///
+    /// # Errors
+    /// A [`Report`] of everything that is wrong, not only of the first mistake, with the warnings
+    /// among it.
+    pub fn load(path: &Path) -> Result<Self, Report> {
+        let mut findings = Vec::new();
+        let loaded = Self::read(path, &mut findings);
+        let report = Report::new(path, findings);
+        match loaded {
+            Some(configuration) if report.errors() == 0 => Ok(Self { warnings: report, ..configuration }),
+            _ => Err(report),
+        }
+    }
+
+    /// This node's public key. Costs a scalar multiplication.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.secret.public_key()
+    }
+
+    /// The routes into the tunnel: every block that a peer answers for, the longest first.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route<'_>> {
+        let mut routes: Vec<_> = self
+            .peers
+            .iter()
+            .flat_map(|peer| {
+                peer.allowed_ips.iter().map(|prefix| Route { prefix: *prefix, peer: &peer.name })
+            })
+            .collect();
+        routes.sort_by_key(|route| {
+            (route.prefix.address().is_ipv6(), core::cmp::Reverse(route.prefix.length()), route.prefix)
+        });
+        routes
+    }
+
+    fn read(path: &Path, findings: &mut Vec<Finding>) -> Option<Self> {
+        let bytes = match read_bounded(path) {
+            Ok(bytes) => bytes,
+            Err(mistake) => {
+                findings.push(Finding::mistake(None, mistake));
+                return None;
+            }
+        };
+        let document = Document::parse(&bytes).map_err(|mut found| findings.append(&mut found)).ok()?;
+        let raw = Raw::read(&document, findings)?;
+        let directory = path.parent().unwrap_or(Path::new(""));
+        raw.resolve(directory, findings)
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, Mistake> {
+    let unreadable = |error: std::io::Error| Mistake::Unreadable { reason: crate::plain_reason(&error) };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Mistake::TooLarge { limit: LARGEST });
+    }
+    Ok(bytes)
+}
+
+/// Room for some twenty thousand peers, and a bound for whoever names a disk.
+const LARGEST: u64 = 4 << 20;

@@ -1,0 +1,150 @@
+//! The second half of loading: what the file means.
+//!
+//! Key files are read, defaults filled in, values compared with each other. Like the first half it
+//! goes on after a mistake, so that all of them are reported together.
+
+use std::path::{Path, PathBuf};
+
+use stead_noise::keys::{PresharedKey, StaticSecret};
+
+use crate::configuration::{Configuration, Peer};
+use crate::conflicts;
+use crate::control_socket;
+use crate::raw::{Raw, RawPeer};
+use crate::report::{Finding, Report};
+use crate::secrets::KeyFile;
+use crate::section::Located;
+use crate::value::endpoint::Endpoint;
+use crate::value::key;
+use crate::value::prefix::{InterfaceAddress, Prefix};
+use crate::warning::Warning;
+
+impl Raw {
+    /// Makes the configuration; `None` only if something without which there is none is missing, and
+    /// reported.
+    ///
+    /// `directory` is where the configuration lies: paths in it begin there.
+    pub(crate) fn resolve(self, directory: &Path, findings: &mut Vec<Finding>) -> Option<Configuration> {
+        self.doubts(findings);
+        let interface = self.interface.map(|name| name.value).unwrap_or_default();
+        let control_socket = match self.control_socket {
+            Some(path) => checked_socket(&path, directory, findings),
+            None => control_socket::default_for(&interface),
+        };
+        let secret = self.private_key_file.and_then(|file| load_secret(&file, directory, findings));
+        let own_key = secret.as_ref().map(StaticSecret::public_key);
+
+        let mut addresses: Vec<_> =
+            own_key.iter().map(|key| InterfaceAddress::host(key.virtual_address().into())).collect();
+        for address in self.addresses {
+            if !addresses.contains(&address.value) {
+                addresses.push(address.value);
+            }
+        }
+        conflicts::between_keys(&self.peers, own_key, findings);
+        conflicts::between_claims(&self.peers, &addresses, findings);
+        conflicts::between_endpoints(&self.peers, findings);
+        let mut peers: Vec<_> =
+            self.peers.into_iter().filter_map(|peer| resolve_peer(peer, directory, findings)).collect();
+        peers.sort_by(|a, b| a.name.cmp(&b.name));
+
+        Some(Configuration {
+            interface,
+            secret: secret?,
+            listen_port: self.listen_port.map_or(DEFAULT_PORT, |port| port.value),
+            addresses,
+            mtu: self.mtu.map_or(DEFAULT_MTU, |mtu| mtu.value),
+            control_socket,
+            log: self.log.map(|log| log.value).unwrap_or_default(),
+            connection_limit: self.connection_limit.map_or(DEFAULT_CONNECTIONS, |limit| limit.value),
+            peers,
+            warnings: Report::new(directory, Vec::new()),
+        })
+    }
+
+    fn doubts(&self, findings: &mut Vec<Finding>) {
+        if !self.names_peers {
+            findings.push(Finding::warning(Some(self.peers_place), Warning::NoPeers));
+        }
+        if let Some(mtu) = self.mtu.as_ref().filter(|mtu| mtu.value > DEFAULT_MTU) {
+            findings.push(Finding::warning(Some(mtu.place), Warning::LargeMtu { mtu: mtu.value }));
+        }
+    }
+}
+
+fn resolve_peer(raw: RawPeer, directory: &Path, findings: &mut Vec<Finding>) -> Option<Peer> {
+    let preshared_key =
+        raw.preshared_key_file.and_then(|file| load_preshared(&raw.name, &file, directory, findings));
+    let public_key = raw.public_key?.value;
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for endpoint in raw.endpoints {
+        if !endpoints.contains(&endpoint.value) {
+            endpoints.push(endpoint.value);
+        }
+    }
+    let mut allowed_ips = vec![Prefix::host(public_key.virtual_address().into())];
+    for prefix in raw.allowed_ips {
+        if !allowed_ips.contains(&prefix.value) {
+            allowed_ips.push(prefix.value);
+        }
+    }
+    let persistent_keepalive = raw.persistent_keepalive.and_then(|keepalive| keepalive.value);
+    Some(Peer { name: raw.name, public_key, preshared_key, endpoints, allowed_ips, persistent_keepalive })
+}
+
+fn load_secret(
+    file: &Located<String>,
+    directory: &Path,
+    findings: &mut Vec<Finding>,
+) -> Option<StaticSecret> {
+    let key_file =
+        KeyFile { key: "private_key_file", path: directory.join(&file.value), maker: "stead keygen --out" };
+    load(&key_file, file, key::secret, findings)
+}
+
+fn load_preshared(
+    peer: &str,
+    file: &Located<String>,
+    directory: &Path,
+    findings: &mut Vec<Finding>,
+) -> Option<PresharedKey> {
+    let key = format!("peers.{peer}.preshared_key_file");
+    let path = directory.join(&file.value);
+    let key_file = KeyFile { key: &key, path, maker: "stead keygen --preshared --out" };
+    load(&key_file, file, key::preshared, findings)
+}
+
+fn load<K>(
+    key_file: &KeyFile<'_>,
+    file: &Located<String>,
+    parse: impl FnOnce(&str) -> Result<K, key::KeyFault>,
+    findings: &mut Vec<Finding>,
+) -> Option<K> {
+    match key_file.load(parse) {
+        Ok((key, warning)) => {
+            findings.extend(warning.map(|warning| Finding::warning(Some(file.place), warning)));
+            Some(key)
+        }
+        Err(mistake) => {
+            findings.push(Finding::mistake(Some(file.place), mistake));
+            None
+        }
+    }
+}
+
+fn checked_socket(path: &Located<String>, directory: &Path, findings: &mut Vec<Finding>) -> PathBuf {
+    let socket = directory.join(&path.value);
+    if let Err(mistake) = control_socket::check("control_socket", &socket) {
+        findings.push(Finding::mistake(Some(path.place), mistake));
+    }
+    socket
+}
+
+/// WireGuard's customary port.
+const DEFAULT_PORT: u16 = 51820;
+
+/// What is left of Ethernet's 1500 bytes after IPv6 (40), UDP (8), header and tag (32).
+const DEFAULT_MTU: u16 = 1420;
+
+/// Some 20 MB of entries: more than a host's own applications open, enough for a hub of many.
+const DEFAULT_CONNECTIONS: usize = 65536;

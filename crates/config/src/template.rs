@@ -1,0 +1,127 @@
+//! The annotated examples in `configs/`, and the configuration that a new node starts from.
+
+/// An example whose every key is explained.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Template {
+    /// Moves about and speaks first.
+    RoamingLaptop,
+    /// Stays in one place and waits.
+    PublicServer,
+}
+
+impl Template {
+    /// The example, peers included.
+    #[must_use]
+    pub const fn example(self) -> &'static str {
+        match self {
+            Self::RoamingLaptop => include_str!("../../../configs/roaming-laptop.yaml"),
+            Self::PublicServer => include_str!("../../../configs/public-server.yaml"),
+        }
+    }
+
+    /// The same text for a node of its own: what belongs to the example's peers is commented out, so
+    /// that no new node trusts a stranger's key.
+    #[must_use]
+    pub fn without_peers(self) -> String {
+        let mut text = String::new();
+        let mut among_peers = false;
+        for line in self.example().lines() {
+            if among_peers && !line.is_empty() {
+                text.push('#');
+            }
+            text.push_str(line);
+            text.push('\n');
+            among_peers |= line.starts_with("peers:");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Configuration;
+
+    const BOTH: [Template; 2] = [Template::RoamingLaptop, Template::PublicServer];
+
+    fn loaded(text: &str) -> Configuration {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, key) in [
+            ("private.key", "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="),
+            ("laptop.psk", "FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE="),
+        ] {
+            std::fs::write(dir.path().join(name), key).unwrap();
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                let mode = std::fs::Permissions::from_mode(0o600);
+                std::fs::set_permissions(dir.path().join(name), mode).unwrap();
+            }
+        }
+        let file = dir.path().join("stead.yaml");
+        std::fs::write(&file, text).unwrap();
+        Configuration::load(&file).unwrap_or_else(|report| panic!("{report}"))
+    }
+
+    #[test]
+    fn the_examples_load_once_their_keys_are_there() {
+        let laptop = loaded(Template::RoamingLaptop.example());
+        assert!(laptop.warnings.is_empty(), "{}", laptop.warnings);
+        assert_eq!(laptop.listen_port, 0);
+        assert_eq!(laptop.peers.len(), 1);
+        assert_eq!(laptop.peers[0].endpoints.len(), 2);
+        assert!(laptop.peers[0].persistent_keepalive.is_some());
+
+        let server = loaded(Template::PublicServer.example());
+        assert_eq!(server.listen_port, 51820);
+        let names: Vec<_> = server.peers.iter().map(|peer| peer.name.as_str()).collect();
+        assert_eq!(names, ["laptop", "phone"]);
+        assert!(server.peers[0].preshared_key.is_some());
+    }
+
+    #[test]
+    fn a_new_node_starts_with_a_valid_configuration_and_no_strangers() {
+        for template in BOTH {
+            let configuration = loaded(&template.without_peers());
+            assert!(configuration.peers.is_empty());
+            let words: Vec<_> =
+                configuration.warnings.findings().iter().map(|finding| finding.what()).collect();
+            assert_eq!(words, ["there are no peers"]);
+        }
+    }
+
+    #[test]
+    fn taking_the_hash_signs_away_gives_the_example_back() {
+        for template in BOTH {
+            let text = template.without_peers();
+            let (before, peers) = text.split_once("peers:\n").unwrap();
+            let peers: String =
+                peers.lines().map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line))).collect();
+            assert_eq!(format!("{before}peers:\n{peers}"), template.example());
+        }
+    }
+
+    #[test]
+    fn every_key_is_explained_with_its_default() {
+        for template in BOTH {
+            let lines: Vec<_> = template.example().lines().collect();
+            for (index, line) in lines.iter().enumerate() {
+                let key = line.trim_start();
+                let is_value = key.contains(": ") && !key.starts_with('#') && !key.starts_with("- ");
+                if !is_value {
+                    continue;
+                }
+                let comment: String = lines[..index]
+                    .iter()
+                    .rev()
+                    .take_while(|line| line.trim_start().starts_with('#'))
+                    .copied()
+                    .collect();
+                assert!(
+                    comment.contains("Default") || comment.contains("Required"),
+                    "`{key}` lacks its default"
+                );
+            }
+        }
+    }
+}
