@@ -45,7 +45,10 @@ pub(super) struct Readable(AsyncFd<UdpSocket>);
 
 impl Readable {
     pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
-        AsyncFd::with_interest(socket, Interest::READABLE).map(Self)
+        #[expect(unsafe_code, reason = "tokio has no safe way to register for one direction only")]
+        // SAFETY: the socket owns its descriptor and is never replaced, so it outlives the registration.
+        let registered = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };
+        registered.map(Self).map_err(io::Error::from)
     }
 
     pub(super) async fn readable(&self) -> io::Result<()> {
