@@ -1,0 +1,3 @@
+//! The rig's program.
+
+fn main() {}

@@ -1,0 +1,296 @@
+//! A network: a router with a bridge for its hosts and a line to the internet.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::address::{Family, Prefix};
+use crate::error::RigError;
+use crate::namespace::Namespace;
+use crate::nat::Ports;
+use crate::netlink::Route;
+use crate::sysctl::Settings;
+
+/// What a network offers to the hosts on it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct NetworkPlan {
+    v4: Option<String>,
+    v6: Option<String>,
+    translated: bool,
+    mtu: Option<u32>,
+}
+
+impl NetworkPlan {
+    /// Public addresses of `prefix` alone, IPv4 or IPv6.
+    #[must_use]
+    pub fn public(prefix: &str) -> Self {
+        Self::default().and(prefix)
+    }
+
+    /// Private IPv4 addresses behind a port-restricted NAT.
+    #[must_use]
+    pub fn behind_nat(prefix: &str) -> Self {
+        Self { translated: true, ..Self::default().and(prefix) }
+    }
+
+    /// A further prefix, of the other family.
+    #[must_use]
+    pub fn and(mut self, prefix: &str) -> Self {
+        let slot = if prefix.contains(':') { &mut self.v6 } else { &mut self.v4 };
+        *slot = Some(prefix.to_owned());
+        self
+    }
+
+    /// The MTU of every link in it; 1500 unless told.
+    #[must_use]
+    pub const fn mtu(mut self, mtu: u32) -> Self {
+        self.mtu = Some(mtu);
+        self
+    }
+}
+
+/// A network in a world; cheap to clone, every clone is the same network.
+#[derive(Clone, Debug)]
+pub struct Network(Arc<Inner>);
+
+impl Network {
+    /// Builds the router and joins it to `internet` by the line `number`.
+    pub(crate) fn build(
+        internet: &Namespace,
+        name: &str,
+        number: u8,
+        plan: &NetworkPlan,
+    ) -> Result<Self, RigError> {
+        let v4 = plan.v4.as_deref().map(str::parse).transpose()?;
+        let v6 = plan.v6.as_deref().map(str::parse).transpose()?;
+        let wrong = |reason| RigError::Plan { network: name.to_owned(), reason };
+        if v4.is_none() && v6.is_none() {
+            return Err(wrong("has no prefix"));
+        }
+        if plan.translated && v4.is_none() {
+            return Err(wrong("only IPv4 can be behind a NAT"));
+        }
+        let router = Namespace::new(name, Settings { forwards: true, ..Settings::default() })?;
+        let network = Inner {
+            name: name.to_owned(),
+            line: Line { number },
+            router: Arc::new(router),
+            v4,
+            v6,
+            translated: plan.translated,
+            mtu: plan.mtu.unwrap_or(DEFAULT_MTU),
+            leases: Mutex::default(),
+        };
+        network.make_inside()?;
+        network.join(internet)?;
+        if network.translated {
+            network.router.run(|inside| inside.translate(UPLINK, Ports::Kept))??;
+        }
+        Ok(Self(Arc::new(network)))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether it has addresses of `family` for its hosts.
+    #[must_use]
+    pub fn offers(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.0.v4.is_some(),
+            Family::V6 => self.0.v6.is_some(),
+        }
+    }
+
+    /// Whether its hosts sit behind a NAT.
+    #[must_use]
+    pub fn is_translated(&self) -> bool {
+        self.0.translated
+    }
+
+    /// What it is, for people: `private IPv4 behind NAT`, `IPv6 only`, …
+    #[must_use]
+    pub fn character(&self) -> &'static str {
+        match (self.0.v4.is_some(), self.0.v6.is_some(), self.0.translated) {
+            (true, false, true) => "private IPv4 behind NAT",
+            (true, false, false) => "public IPv4",
+            (true, true, true) => "private IPv4 behind NAT, IPv6",
+            (true, true, false) => "public IPv4 and IPv6",
+            (false, _, _) => "IPv6 only",
+        }
+    }
+
+    /// Gives `host` the address with this number from now on, for instance one that another host left.
+    pub fn reserve(&self, host: &str, number: u32) {
+        self.leases().insert(host.to_owned(), number);
+    }
+
+    /// Forgets every NAT mapping and gives new ones other ports: to a peer outside, a host's datagrams
+    /// suddenly come from another port of the same address.
+    ///
+    /// # Errors
+    /// [`RigError::Plan`] if there is no NAT; else what `nft` or the kernel said.
+    pub fn rebind_nat(&self) -> Result<(), RigError> {
+        if !self.0.translated {
+            return Err(RigError::Plan { network: self.0.name.clone(), reason: "has no NAT to rebind" });
+        }
+        self.0.router.run(|inside| {
+            inside.translate(UPLINK, Ports::Random)?;
+            inside.flush_mappings()
+        })?
+    }
+
+    pub(crate) fn router(&self) -> &Arc<Namespace> {
+        &self.0.router
+    }
+
+    pub(crate) fn mtu(&self) -> u32 {
+        self.0.mtu
+    }
+
+    /// The addresses of `host` here: the same whenever it comes back, unless another is reserved.
+    pub(crate) fn lease(&self, host: &str) -> Vec<Prefix> {
+        let mut leases = self.leases();
+        let free = leases.values().max().map_or(FIRST_LEASE, |taken| taken + 1);
+        let number = *leases.entry(host.to_owned()).or_insert(free);
+        self.prefixes().map(|prefix| prefix.place(number)).collect()
+    }
+
+    /// Where a host here sends what is not local, with the prefix that says so.
+    pub(crate) fn default_routes(&self) -> impl Iterator<Item = (Prefix, IpAddr)> + '_ {
+        self.prefixes().map(|prefix| match prefix.address {
+            IpAddr::V4(_) => (everything(Family::V4), prefix.nth(1)),
+            // As a router advertisement would have it: by its link-local address.
+            IpAddr::V6(_) => (everything(Family::V6), ROUTER_LINK_LOCAL.into()),
+        })
+    }
+
+    /// Takes the router's end of a host's cable into the bridge.
+    pub(crate) fn plug(&self, end: &str) -> Result<(), RigError> {
+        let (end, mtu) = (end.to_owned(), self.0.mtu);
+        self.0.router.run(move |inside| {
+            inside.set_mtu(&end, mtu)?;
+            inside.enslave(&end, BRIDGE)?;
+            inside.set_up(&end)
+        })?
+    }
+
+    fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
+        self.0.v4.into_iter().chain(self.0.v6)
+    }
+
+    fn leases(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u32>> {
+        self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    line: Line,
+    router: Arc<Namespace>,
+    v4: Option<Prefix>,
+    v6: Option<Prefix>,
+    translated: bool,
+    mtu: u32,
+    leases: Mutex<BTreeMap<String, u32>>,
+}
+
+impl Inner {
+    fn make_inside(&self) -> Result<(), RigError> {
+        let (v4, v6, mtu) = (self.v4, self.v6, self.mtu);
+        self.router.run(move |inside| {
+            inside.add_bridge(BRIDGE)?;
+            inside.set_mtu(BRIDGE, mtu)?;
+            if let Some(prefix) = v4 {
+                inside.add_address(BRIDGE, prefix.place(1))?;
+            }
+            if let Some(prefix) = v6 {
+                inside.add_address(BRIDGE, prefix.place(1))?;
+                inside.add_address(BRIDGE, Prefix { address: ROUTER_LINK_LOCAL.into(), length: 64 })?;
+            }
+            Ok(())
+        })?
+    }
+
+    /// The line to the internet always speaks both families; what is behind it decides which are used.
+    fn join(&self, internet: &Namespace) -> Result<(), RigError> {
+        let (line, descriptor) = (self.line, self.router.descriptor());
+        let public: Vec<Prefix> = self.v4.filter(|_| !self.translated).into_iter().chain(self.v6).collect();
+        internet.run(move |inside| {
+            let end = line.interface();
+            inside.add_pair(&end, UPLINK)?;
+            inside.give(UPLINK, descriptor)?;
+            inside.set_up(&end)?;
+            Family::BOTH.into_iter().try_for_each(|family| inside.add_address(&end, line.place(family, 1)))
+        })??;
+        self.router.run(move |inside| {
+            inside.set_up(UPLINK)?;
+            inside.await_carrier(UPLINK, CARRIER_PATIENCE)?;
+            for family in Family::BOTH {
+                inside.add_address(UPLINK, line.place(family, 2))?;
+                let via = Some(line.place(family, 1).address);
+                let interface = UPLINK.to_owned();
+                inside.add_route(&Route { to: everything(family), via, interface, metric: None })?;
+            }
+            Ok::<_, RigError>(())
+        })??;
+        internet.run(move |inside| {
+            public.into_iter().try_for_each(|to| {
+                let via = Some(line.place(Family::of(to.address), 2).address);
+                inside.add_route(&Route { to, via, interface: line.interface(), metric: None })
+            })
+        })?
+    }
+}
+
+/// The line between a router and the internet, with addresses by its number.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    number: u8,
+}
+
+impl Line {
+    fn interface(self) -> String {
+        format!("line{}", self.number)
+    }
+
+    /// End 1 is the internet's, end 2 the router's: the address that a NAT shows.
+    fn place(self, family: Family, end: u8) -> Prefix {
+        let number = self.number;
+        match family {
+            // TEST-NET-3 in pieces of four: 64 lines.
+            Family::V4 => Prefix { address: Ipv4Addr::new(203, 0, 113, number * 4 + end).into(), length: 30 },
+            Family::V6 => Prefix {
+                address: Ipv6Addr::new(0x2001, 0xdb8, 0xffff, number.into(), 0, 0, 0, end.into()).into(),
+                length: 64,
+            },
+        }
+    }
+}
+
+fn everything(family: Family) -> Prefix {
+    let address = match family {
+        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    Prefix { address, length: 0 }
+}
+
+/// How many lines the internet has; see [`Line::place`].
+pub(crate) const MOST_NETWORKS: u8 = 64;
+
+/// How long a fresh veth pair may take to find its carrier; it takes a millisecond.
+pub(crate) const CARRIER_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+const BRIDGE: &str = "lan0";
+const UPLINK: &str = "up0";
+const FIRST_LEASE: u32 = 10;
+const DEFAULT_MTU: u32 = 1500;
+const ROUTER_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+impl Family {
+    const BOTH: [Self; 2] = [Self::V4, Self::V6];
+}
