@@ -1,1 +1,25 @@
-//! stead-noise
+//! Keys, handshake, session, replay window, cookies and the rekey schedule of the tunnel.
+//!
+//! The cryptography of WireGuard (D1), as machines without IO: time and randomness come in as arguments. Which
+//! peer a message belongs to, where it is sent and when a timer fires is the node's business; how bytes are laid
+//! out is [`stead_wire`]'s.
+//!
+//! # Reading order
+//! [`keys`] and [`random`], then a handshake ([`handshake`], guarded by [`cookie`]), then what it yields: a
+//! [`session`] with its [`replay`] window, and the [`schedule`] by which sessions follow one another.
+//!
+//! # Secrets in memory
+//! Keys of ours are wiped when dropped, and so are the states of the AEADs and of Diffie-Hellman. Three places
+//! are out of reach without unsafe code: the chaining key inside snow's handshake state, copies that snow and
+//! the compiler make on the stack, and the stack state of BLAKE2s.
+
+mod aead;
+mod blake2s;
+
+pub mod cookie;
+pub mod handshake;
+pub mod keys;
+pub mod random;
+pub mod replay;
+pub mod schedule;
+pub mod session;
