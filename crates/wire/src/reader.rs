@@ -240,3 +240,56 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_come_in_order_and_in_their_byte_order() {
+        let bytes =
+            [7, 0, 0, 0, 1, 2, 1, 2, 3, 4, 4, 3, 2, 1, 1, 2, 3, 4, 5, 6, 7, 8, 8, 7, 6, 5, 4, 3, 2, 1, 9];
+        let mut reader = Reader::new("sample", &bytes);
+
+        assert_eq!(reader.tag(7), Ok(()));
+        assert_eq!(reader.zeros::<3>("reserved"), Ok(()));
+        assert_eq!(reader.u16_be("two"), Ok(0x0102));
+        assert_eq!(reader.u32_be("four"), Ok(0x0102_0304));
+        assert_eq!(reader.u32_le("four"), Ok(0x0102_0304));
+        assert_eq!(reader.u64_be("eight"), Ok(0x0102_0304_0506_0708));
+        assert_eq!(reader.u64_le("eight"), Ok(0x0102_0304_0506_0708));
+        assert_eq!(reader.rest(), [9]);
+    }
+
+    #[test]
+    fn a_missing_field_is_named_and_what_is_there_stays_readable() {
+        let mut reader = Reader::new("sample", &[1, 2, 3]);
+
+        let refused = reader.u32_be("sequence");
+        assert_eq!(refused, Err(DecodeError::Truncated { message: "sample", field: "sequence" }));
+        assert_eq!(refused.unwrap_err().to_string(), "sample ends before the end of its sequence");
+        assert_eq!(reader.bytes(4, "data"), Err(DecodeError::Truncated { message: "sample", field: "data" }));
+        assert_eq!(reader.bytes(2, "data"), Ok(&[1, 2][..]));
+        assert_eq!(reader.clone().rest_at_least(1, "rest"), Ok(&[3][..]));
+        assert!(reader.rest_at_least(2, "rest").is_err());
+    }
+
+    #[test]
+    fn wrong_types_used_reserved_bytes_and_long_lists_are_told_apart() {
+        let reader = Reader::new("sample", &[9, 0, 1]);
+
+        assert_eq!(
+            reader.clone().tag(4),
+            Err(DecodeError::UnknownValue { message: "sample", field: "type", found: 9 })
+        );
+        assert_eq!(
+            reader.clone().zeros::<3>("reserved"),
+            Err(DecodeError::NotZero { message: "sample", field: "reserved" })
+        );
+        assert_eq!(
+            reader.clone().count(8, "points"),
+            Err(DecodeError::TooMany { message: "sample", field: "points", most: 8, found: 9 })
+        );
+        assert_eq!(reader.clone().count(9, "points"), Ok(9));
+    }
+}
