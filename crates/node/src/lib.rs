@@ -1,1 +1,34 @@
-//! stead-node
+//! The sans-IO endpoint: peers, peer negotiation, paths, moves, and the packet path.
+//!
+//! Its job: everything that two peers who can reach each other need, from an inner packet to a datagram and
+//! back, through any number of moves. Not its job: sockets, devices, clocks, randomness, files; they come in as
+//! arguments and go out through [`Outlet`].
+//!
+//! Two doors lead in. [`Node`] takes every kind of input, one at a time. [`PacketPath`] takes plain data packets
+//! from any number of workers at once, and hands to the node what is not plain.
+//!
+//! Read in this order: [`node`](Node), `peer.rs` (one file per machine beside it), `packet_path.rs`.
+
+mod admission;
+mod allowance;
+mod attachment;
+mod drops;
+mod event;
+mod lane;
+mod node;
+mod notice;
+mod packet_path;
+mod peer;
+mod routes;
+mod settings;
+mod turn;
+
+pub use attachment::{Cause, LocalAddress, LocalAttachment};
+pub use drops::{Discard, Drops};
+pub use event::{Event, Happening, Mover, Suspension};
+pub use lane::LaneTraffic;
+pub use node::{Answer, Command, ConnectionStatus, Node, NodeStatus, Outlet, Wake};
+pub use notice::{Arrival, Notice, Sighting, Transmit};
+pub use packet_path::{FlowCursor, Grant, Inbound, Outbound, PacketPath, Verdict};
+pub use peer::{Condition, PathStatus, PeerKind, PeerStatus};
+pub use settings::{PeerSettings, Prefix, Settings, SettingsError};

@@ -1,0 +1,138 @@
+//! What happened that a person or a test may want to know. The driver logs these.
+
+use core::fmt;
+use core::net::SocketAddr;
+
+use stead_wire::time::Duration;
+
+/// Something happened with a peer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// The peer's configured name.
+    pub peer: String,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Happening {
+    /// A handshake completed.
+    SessionEstablished {
+        /// Whether we asked for it.
+        initiated: bool,
+    },
+    /// No answer to any initiation for as long as WireGuard tries.
+    HandshakeGaveUp {
+        /// Packets that waited for it and were dropped.
+        dropped: usize,
+    },
+    /// The peer answered our probe, or sent VC options of its own (seed 001 figure 21).
+    VcEnhanced,
+    /// The peer ignores VC options: a plain WireGuard peer.
+    Plain,
+    /// Traffic to the peer is suspended.
+    Suspended {
+        /// Why.
+        why: Suspension,
+    },
+    /// Traffic to the peer flows again.
+    Resumed {
+        /// How long it was suspended.
+        after: Duration,
+        /// Packets that were held meanwhile and go first.
+        held: usize,
+    },
+    /// The active path changed.
+    PathMoved {
+        /// Where the peer was reached before.
+        from: Option<SocketAddr>,
+        /// Where it is reached now.
+        to: SocketAddr,
+        /// From which of our addresses.
+        local: Option<SocketAddr>,
+        /// Who moved.
+        who: Mover,
+        /// How many connections moved with it.
+        connections: usize,
+    },
+    /// A new path did not answer our challenges; the old one stays.
+    PathUnproven {
+        /// The address that did not answer.
+        remote: SocketAddr,
+    },
+}
+
+/// Why traffic to a peer is suspended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Suspension {
+    /// This host is attached to no network that leads to the peer.
+    Detached,
+    /// We moved and the peer has not confirmed it yet.
+    Moving,
+    /// The peer said that it moved and has not proven its new place yet.
+    PeerMoving,
+}
+
+/// Which end moved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mover {
+    /// This node (the migrator of seed 002).
+    Us,
+    /// The peer; this node is the non-migrator.
+    Peer,
+    /// A plain peer roamed, as WireGuard lets it.
+    Roaming,
+}
+
+impl fmt::Display for Suspension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Detached => "no network leads to the peer",
+            Self::Moving => "we moved",
+            Self::PeerMoving => "the peer moved",
+        })
+    }
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SessionEstablished { initiated: true } => f.write_str("Session established (we asked)"),
+            Self::SessionEstablished { initiated: false } => {
+                f.write_str("Session established (the peer asked)")
+            }
+            Self::HandshakeGaveUp { dropped } => {
+                write!(f, "No answer to any handshake; {dropped} waiting packets dropped")
+            }
+            Self::VcEnhanced => f.write_str("Peer is VC enhanced"),
+            Self::Plain => f.write_str("Peer is a plain WireGuard peer"),
+            Self::Suspended { why } => write!(f, "Suspended: {why}"),
+            Self::Resumed { after, held } => {
+                write!(f, "Resumed after {:.1} ms; {held} held packets go first", after.as_secs_f64() * 1e3)
+            }
+            Self::PathMoved { from, to, who, connections, .. } => {
+                let who = match who {
+                    Mover::Us => "we moved",
+                    Mover::Peer => "the peer moved",
+                    Mover::Roaming => "the peer roamed",
+                };
+                match from {
+                    Some(from) => {
+                        write!(f, "Path moved from {from} to {to} ({who}), {connections} connections")
+                    }
+                    None => write!(f, "Path to {to} ({who}), {connections} connections"),
+                }
+            }
+            Self::PathUnproven { remote } => {
+                write!(f, "No answer from {remote}; the path stays where it was")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.peer, self.what)
+    }
+}

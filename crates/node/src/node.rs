@@ -1,0 +1,300 @@
+//! The node: routes every input to the machine it concerns, and drains what the machines put out.
+//!
+//! # Life-cycle
+//! [`Node::new`] → any order of `handle_*` → after each, [`Node::drain`] (or the `poll_*` calls themselves) →
+//! wait until the moment that it names, or the next input.
+//!
+//! # Invariants
+//! - Nothing here reads a clock or draws randomness: `now` comes in, randomness is one seed.
+//! - Same settings, same seed, same inputs: same outputs, byte for byte.
+
+mod commands;
+mod handshakes;
+mod wakes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stead_lct::{Limits, PeerId, Table};
+use stead_noise::cookie::CookieChecker;
+use stead_noise::keys::PublicKey;
+use stead_noise::random::Random;
+use stead_wire::ip::IpHeaders;
+use stead_wire::message::SessionIndex;
+use stead_wire::time::{Instant, UnixTime};
+
+use self::wakes::Wakes;
+use crate::admission::Admission;
+use crate::attachment::{Cause, LocalAttachment};
+use crate::drops::Discard;
+use crate::event::Event;
+use crate::notice::{Arrival, Notice, Sighting, Transmit};
+use crate::packet_path::{FlowCursor, Outbound, PacketPath, Verdict};
+use crate::peer::Peer;
+use crate::routes::Routes;
+use crate::settings::{Prefix, Settings, SettingsError};
+use crate::turn::{Identity, Outbox, Streams, Turn};
+
+pub use self::commands::{Answer, Command, ConnectionStatus, NodeStatus};
+pub use self::wakes::Wake;
+
+/// See the module's documentation.
+pub struct Node {
+    identity: Identity,
+    attachment: LocalAttachment,
+    peers: Vec<Peer>,
+    by_key: BTreeMap<PublicKey, PeerId>,
+    path: Arc<PacketPath>,
+    cursor: FlowCursor,
+    flights: BTreeMap<SessionIndex, PeerId>,
+    doorkeeper: Doorkeeper,
+    streams: Streams,
+    outbox: Outbox,
+    wakes: Wakes,
+    clock: Clock,
+}
+
+/// What stands between strangers and handshakes.
+struct Doorkeeper {
+    admission: Admission,
+    cookies: CookieChecker,
+}
+
+/// The calendar's time at a known moment.
+#[derive(Clone, Copy)]
+struct Clock {
+    wall: UnixTime,
+    at: Instant,
+}
+
+impl Clock {
+    fn wall(&self, now: Instant) -> UnixTime {
+        self.wall + (now - self.at)
+    }
+}
+
+/// Where [`Node::drain`] puts what leaves the node.
+pub trait Outlet {
+    /// A datagram to send.
+    fn transmit(&mut self, transmit: Transmit);
+    /// An inner packet for the TUN.
+    fn packet(&mut self, packet: Vec<u8>);
+    /// Something worth telling.
+    fn event(&mut self, event: Event);
+}
+
+impl Node {
+    /// A node that has not spoken to anyone, attached to nothing yet.
+    ///
+    /// `seed` is all its randomness, so it must be unpredictable in the field; `wall` is the calendar's time at `now`.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if the settings contradict themselves.
+    pub fn new(
+        settings: Settings,
+        seed: [u8; 32],
+        wall: UnixTime,
+        now: Instant,
+    ) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let public = settings.secret.public_key();
+        let mut configured = settings.peers;
+        for peer in &mut configured {
+            let own = Prefix::host(peer.public_key.virtual_address().into());
+            if !peer.allowed_ips.contains(&own) {
+                peer.allowed_ips.insert(0, own);
+            }
+        }
+        let ids = || (0..).map(PeerId);
+        let owned = ids()
+            .zip(&configured)
+            .flat_map(|(id, peer)| peer.allowed_ips.iter().map(move |prefix| (*prefix, id)));
+        let table = Table::new(Limits { entries: settings.connections, ..Limits::default() });
+        let path = Arc::new(PacketPath::new(
+            Routes::new(owned),
+            configured.len(),
+            table,
+            CookieChecker::new(&public),
+            usize::from(settings.mtu),
+        ));
+        let by_key = ids().zip(&configured).map(|(id, peer)| (peer.public_key, id)).collect();
+        let peers =
+            ids().zip(configured).map(|(id, peer)| Peer::new(id, peer, Arc::clone(path.lane(id)))).collect();
+        let random = Random::from_seed(seed);
+        Ok(Self {
+            identity: Identity { secret: settings.secret, public, listen_port: settings.listen_port },
+            attachment: LocalAttachment::detached(Cause::Start),
+            peers,
+            by_key,
+            path,
+            cursor: FlowCursor::default(),
+            flights: BTreeMap::new(),
+            doorkeeper: Doorkeeper { admission: Admission::default(), cookies: CookieChecker::new(&public) },
+            streams: Streams {
+                handshakes: random.stream("handshakes"),
+                indices: random.stream("session indices"),
+                challenges: random.stream("path challenges"),
+                jitter: random.stream("retry jitter"),
+            },
+            outbox: Outbox::default(),
+            wakes: Wakes::default(),
+            clock: Clock { wall, at: now },
+        })
+    }
+
+    /// The part that workers share: everything a plain data packet needs.
+    #[must_use]
+    pub fn packet_path(&self) -> Arc<PacketPath> {
+        Arc::clone(&self.path)
+    }
+
+    /// A datagram from the underlay: whatever the packet path did not do itself.
+    pub fn handle_datagram(&mut self, arrival: Arrival, datagram: &mut [u8], now: Instant) {
+        let path = Arc::clone(&self.path);
+        let mut cursor = core::mem::take(&mut self.cursor);
+        let inbound = path.inbound(&mut cursor, arrival, datagram, now);
+        self.cursor = cursor;
+        if let Some(packet) = inbound.packet {
+            self.outbox.packets.push_back(packet.to_vec());
+        }
+        let (notice, verdict) = (inbound.notice, inbound.verdict);
+        if let Some(notice) = notice {
+            self.handle_notice(notice, now);
+        }
+        if verdict == Verdict::ForNode {
+            self.handle_handshake(arrival, datagram, now);
+        }
+    }
+
+    /// An inner packet from the TUN that the packet path could not send by itself.
+    pub fn handle_packet(&mut self, packet: &[u8], now: Instant) {
+        let path = Arc::clone(&self.path);
+        match path.outbound(&mut FlowCursor::default(), packet, 1, now) {
+            Outbound::Send(mut grant) => {
+                let mut message = crate::peer::layout(packet);
+                grant.seal(&mut message);
+                let (remote, local) = (grant.remote(), grant.local());
+                self.outbox.transmits.push_back(Transmit { remote, local, datagram: message });
+                if let Some(notice) = grant.take_notice() {
+                    self.handle_notice(notice, now);
+                }
+            }
+            Outbound::Hold => {
+                let owner = IpHeaders::parse(packet)
+                    .ok()
+                    .and_then(|headers| path.routes().owner(headers.destination()));
+                if let Some(peer) = owner {
+                    self.with_peer(peer, now, |peer, turn| peer.handle_packet(packet, turn));
+                }
+            }
+            Outbound::Drop(_) => {}
+        }
+    }
+
+    /// Something that the packet path saw.
+    pub fn handle_notice(&mut self, notice: Notice, now: Instant) {
+        self.with_peer(notice.peer, now, |peer, turn| match notice.sighting {
+            Sighting::Stirred => {}
+            Sighting::SessionAges => peer.on_session_ages(turn),
+            Sighting::Unexpected { session, arrival, bytes } => {
+                peer.on_unexpected(session, (arrival, bytes), turn)
+            }
+            Sighting::Options { session, arrival, bytes, options } => {
+                // The message may also be the first of its session, or come from a new address.
+                peer.on_first_message(session, arrival, turn);
+                peer.on_options(session, (arrival, bytes), &options, turn);
+            }
+        });
+    }
+
+    /// Where this host is attached now (seed 001 figure 17).
+    ///
+    /// The table decides which peers must hear of it: those with connections.
+    pub fn handle_attachment(&mut self, attachment: LocalAttachment, now: Instant) {
+        let before = core::mem::replace(&mut self.attachment, attachment);
+        let needed = self.path.table().peers_with_entries();
+        for peer in (0..).map(PeerId).take(self.peers.len()) {
+            let needed = needed.contains(&peer);
+            self.with_peer(peer, now, |peer, turn| peer.on_attachment(&before, needed, turn));
+        }
+    }
+
+    /// The moment that [`poll_timeout`](Self::poll_timeout) named has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.path.table().expire(now);
+        while let Some(peer) = self.wakes.pop_due(now) {
+            self.with_peer(peer, now, |peer, turn| {
+                peer.handle_timeout(turn);
+                peer.rest();
+            });
+        }
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.outbox.transmits.pop_front()
+    }
+
+    /// The next inner packet for the TUN.
+    pub fn poll_packet(&mut self) -> Option<Vec<u8>> {
+        self.outbox.packets.pop_front()
+    }
+
+    /// The next thing worth telling.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.outbox.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called, and what for.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, Wake)> {
+        let table = self.path.table().poll_timeout().map(|at| (at, Wake::TableExpiry));
+        [self.wakes.first(), table].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// Empties the node into `outlet`; returns what [`poll_timeout`](Self::poll_timeout) does.
+    ///
+    /// The one loop that the daemon, the simulator and the fuzzers share.
+    pub fn drain(&mut self, outlet: &mut impl Outlet) -> Option<(Instant, Wake)> {
+        while let Some(transmit) = self.poll_transmit() {
+            outlet.transmit(transmit);
+        }
+        while let Some(packet) = self.poll_packet() {
+            outlet.packet(packet);
+        }
+        while let Some(event) = self.poll_event() {
+            outlet.event(event);
+        }
+        self.poll_timeout()
+    }
+
+    /// Lets `act` have its turn with one peer, then settles the peer and its timers.
+    fn with_peer<T>(
+        &mut self,
+        id: PeerId,
+        now: Instant,
+        act: impl FnOnce(&mut Peer, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
+        let peer = self.peers.get_mut(id.0 as usize)?;
+        let mut turn = Turn {
+            now,
+            wall: self.clock.wall(now),
+            identity: &self.identity,
+            attachment: &self.attachment,
+            path: &self.path,
+            flights: &mut self.flights,
+            random: &mut self.streams,
+            out: &mut self.outbox,
+        };
+        let result = act(peer, &mut turn);
+        peer.settle(&mut turn);
+        self.wakes.set(id, peer.poll_timeout());
+        Some(result)
+    }
+
+    fn count(&self, outcome: Result<(), Discard>) {
+        if let Err(reason) = outcome {
+            self.path.drops().count(reason);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! When which peer wants to be looked at. One entry per peer, however many timers it has.
+
+use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+
+use stead_lct::PeerId;
+use stead_wire::time::Instant;
+
+/// Why the node wants to be woken. The words are metric labels.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Wake {
+    /// A handshake is to be retried, or a session ends.
+    Handshake,
+    /// A probe went unanswered.
+    Probe,
+    /// A connection update went unanswered.
+    Update,
+    /// A path challenge went unanswered.
+    Challenge,
+    /// Data came and nothing went back: a keepalive is owed.
+    Keepalive,
+    /// Data went and nothing came back: a new handshake is due.
+    Silence,
+    /// The configured keepalive.
+    PersistentKeepalive,
+    /// The proof that the peer hears us grows old.
+    Proof,
+    /// Connections of the table have been silent for too long.
+    TableExpiry,
+}
+
+impl fmt::Display for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handshake => "handshake",
+            Self::Probe => "probe",
+            Self::Update => "update",
+            Self::Challenge => "challenge",
+            Self::Keepalive => "keepalive",
+            Self::Silence => "silence",
+            Self::PersistentKeepalive => "persistent-keepalive",
+            Self::Proof => "proof",
+            Self::TableExpiry => "table-expiry",
+        })
+    }
+}
+
+/// All peers' next moments, in order.
+#[derive(Debug, Default)]
+pub(super) struct Wakes {
+    by_time: BTreeSet<(Instant, PeerId, Wake)>,
+    by_peer: BTreeMap<PeerId, (Instant, Wake)>,
+}
+
+impl Wakes {
+    /// Replaces the peer's next moment.
+    pub(super) fn set(&mut self, peer: PeerId, next: Option<(Instant, Wake)>) {
+        if let Some((at, wake)) = self.by_peer.remove(&peer) {
+            self.by_time.remove(&(at, peer, wake));
+        }
+        if let Some((at, wake)) = next {
+            self.by_time.insert((at, peer, wake));
+            self.by_peer.insert(peer, (at, wake));
+        }
+    }
+
+    /// The first moment of all.
+    pub(super) fn first(&self) -> Option<(Instant, Wake)> {
+        self.by_time.first().map(|(at, _, wake)| (*at, *wake))
+    }
+
+    /// Takes out a peer whose moment has come.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<PeerId> {
+        let (at, peer, _) = *self.by_time.first()?;
+        if at > now {
+            return None;
+        }
+        self.set(peer, None);
+        Some(peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(micros: u64) -> Instant {
+        Instant::from_micros(micros)
+    }
+
+    #[test]
+    fn a_peer_has_one_moment_and_the_first_of_all_comes_first() {
+        let mut wakes = Wakes::default();
+        wakes.set(PeerId(1), Some((at(50), Wake::Keepalive)));
+        wakes.set(PeerId(2), Some((at(40), Wake::Update)));
+        wakes.set(PeerId(1), Some((at(30), Wake::Probe)));
+        assert_eq!(wakes.first(), Some((at(30), Wake::Probe)));
+
+        assert_eq!(wakes.pop_due(at(29)), None);
+        assert_eq!(wakes.pop_due(at(45)), Some(PeerId(1)));
+        assert_eq!(wakes.pop_due(at(45)), Some(PeerId(2)));
+        assert_eq!(wakes.pop_due(at(45)), None, "the replaced moment is gone");
+    }
+}

@@ -1,0 +1,57 @@
+//! The right to seal a run of packets: which session, which counters, to which attachment point.
+
+use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use stead_lct::Attachment;
+use stead_noise::session::Session;
+use stead_wire::message::Counter;
+
+use crate::notice::Notice;
+
+/// Permission to send a (super-)packet's worth of datagrams: the current connection specification in use.
+#[derive(Debug)]
+pub struct Grant {
+    session: Arc<Session>,
+    next: Counter,
+    attachment: Arc<Attachment>,
+    notice: Option<Notice>,
+}
+
+impl Grant {
+    pub(super) const fn new(
+        session: Arc<Session>,
+        first: Counter,
+        attachment: Arc<Attachment>,
+        notice: Option<Notice>,
+    ) -> Self {
+        Self { session, next: first, attachment, notice }
+    }
+
+    /// Where the datagrams go: the remote attachment point.
+    #[must_use]
+    pub fn remote(&self) -> SocketAddr {
+        self.attachment.remote
+    }
+
+    /// From which local address; `None` leaves it to the system's routes.
+    #[must_use]
+    pub fn local(&self) -> Option<IpAddr> {
+        self.attachment.local.map(|point| point.ip())
+    }
+
+    /// Seals one message with the next counter, in place.
+    ///
+    /// `message` is 16 bytes for the header, the inner packet zero-padded to a multiple of 16, and 16 bytes
+    /// for the tag. Must not be called more often than packets were asked for.
+    pub fn seal(&mut self, message: &mut [u8]) {
+        self.session.seal_in_place(self.next, message);
+        self.next = Counter(self.next.0 + 1);
+    }
+
+    /// What the node must be told, if anything.
+    #[must_use]
+    pub const fn take_notice(&mut self) -> Option<Notice> {
+        self.notice.take()
+    }
+}

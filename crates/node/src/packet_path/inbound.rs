@@ -1,0 +1,210 @@
+//! Inbound: a datagram finds its session, is opened in place, and its packet finds its original specification.
+
+use std::sync::Arc;
+
+use stead_lct::{Attachment, OriginalSpecification, PathId};
+use stead_noise::session::{Discard as Refusal, Session};
+use stead_wire::ip::IpHeaders;
+use stead_wire::message::{Message, SessionIndex};
+use stead_wire::plaintext::Plaintext;
+use stead_wire::time::Instant;
+
+use super::{FlowCursor, PacketPath};
+use crate::drops::Discard;
+use crate::lane::Lane;
+use crate::notice::{Arrival, Notice, Sighting};
+
+/// What became of a datagram.
+#[derive(Debug)]
+pub struct Inbound<'d> {
+    /// The inner packet, for the TUN.
+    pub packet: Option<&'d mut [u8]>,
+    /// What the node must be told.
+    pub notice: Option<Notice>,
+    /// What it was.
+    pub verdict: Verdict,
+}
+
+/// What a datagram was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// A transport message, authenticated.
+    Opened,
+    /// An authenticated transport message without a packet and without options.
+    Keepalive,
+    /// Give the whole datagram to [`Node::handle_datagram`](crate::Node::handle_datagram).
+    ForNode,
+    /// Counted; forget it.
+    Dropped(Discard),
+}
+
+impl Inbound<'_> {
+    const fn nothing(verdict: Verdict) -> Self {
+        Inbound { packet: None, notice: None, verdict }
+    }
+}
+
+impl PacketPath {
+    /// Opens a datagram, in place.
+    ///
+    /// Handshake messages that were made for our key come back as [`Verdict::ForNode`], unchanged.
+    pub fn inbound<'d>(
+        &self,
+        cursor: &mut FlowCursor,
+        arrival: Arrival,
+        datagram: &'d mut [u8],
+        now: Instant,
+    ) -> Inbound<'d> {
+        let receiver = match Message::decode(datagram) {
+            Ok(Message::Transport(transport)) => transport.receiver,
+            Ok(Message::CookieReply(_)) => return Inbound::nothing(Verdict::ForNode),
+            Ok(Message::Initiation(initiation)) => {
+                return self.screen(self.strangers.mac1_valid(&initiation.macs));
+            }
+            Ok(Message::Response(response)) => return self.screen(self.strangers.mac1_valid(&response.macs)),
+            Err(_) => return self.dropped(Discard::MalformedDatagram),
+        };
+        match self.open(cursor, receiver, arrival, datagram, now) {
+            Ok(inbound) => inbound,
+            Err(reason) => self.dropped(reason),
+        }
+    }
+
+    /// A handshake message from someone who does not even know our public key goes no further.
+    fn screen<'d>(&self, made_for_us: bool) -> Inbound<'d> {
+        if made_for_us { Inbound::nothing(Verdict::ForNode) } else { self.dropped(Discard::WrongMac1) }
+    }
+
+    fn dropped<'d>(&self, reason: Discard) -> Inbound<'d> {
+        self.drops.count(reason);
+        Inbound::nothing(Verdict::Dropped(reason))
+    }
+
+    fn open<'d>(
+        &self,
+        cursor: &mut FlowCursor,
+        receiver: SessionIndex,
+        arrival: Arrival,
+        datagram: &'d mut [u8],
+        now: Instant,
+    ) -> Result<Inbound<'d>, Discard> {
+        let bytes = datagram.len();
+        let (session, peer) = cursor.session(self, receiver).cloned().ok_or(Discard::UnknownSession)?;
+        if session.expired(now) {
+            return Err(Discard::ExpiredSession);
+        }
+        let plaintext = session.open_in_place(datagram).map_err(why_refused)?;
+        // Authenticated from here on.
+        let lane = self.lane(peer);
+        let split = Plaintext::split(plaintext).map_err(|_| Discard::MalformedPlaintext);
+        let (headers, options) = match &split {
+            Ok(plain) => (plain.packet.map(|(_, headers)| headers), plain.options.to_vec_if_any()),
+            Err(_) => (None, None),
+        };
+        let stirred = lane.stamp_received(headers.is_some(), now);
+        let notice = match options {
+            Some(options) => Some(Sighting::Options { session: receiver, arrival, bytes, options }),
+            None => self.notable(lane, &session, arrival, bytes, stirred, now),
+        }
+        .map(|sighting| Notice { peer, sighting });
+        let refused = match (split.map(|_| ()), headers) {
+            (Err(reason), _) => Some(reason),
+            (Ok(()), Some(headers)) => self.accept(cursor, lane, &headers, arrival, now).err(),
+            (Ok(()), None) => None,
+        };
+        if let Some(reason) = refused {
+            // The options of a packet that cryptokey routing refuses are still the peer's own words.
+            self.drops.count(reason);
+            return Ok(Inbound { packet: None, notice, verdict: Verdict::Dropped(reason) });
+        }
+        let verdict =
+            if headers.is_none() && notice.is_none() { Verdict::Keepalive } else { Verdict::Opened };
+        let packet = headers.map(|headers| &mut plaintext[..headers.total_len]);
+        Ok(Inbound { packet, notice, verdict })
+    }
+
+    /// What the node should know of an ordinary authenticated message.
+    fn notable(
+        &self,
+        lane: &Lane,
+        session: &Session,
+        arrival: Arrival,
+        bytes: usize,
+        stirred: bool,
+        now: Instant,
+    ) -> Option<Sighting> {
+        let way = lane.way();
+        let current = way.session.as_ref();
+        let newer = current.is_none_or(|current| {
+            current.local() != session.local() && session.created() >= current.created()
+        });
+        let elsewhere = way.active.as_ref().is_none_or(|active| active.remote != arrival.source);
+        if newer || (elsewhere && lane.notice_elsewhere(now)) {
+            return Some(Sighting::Unexpected { session: session.local(), arrival, bytes });
+        }
+        if session.wants_rekey_on_receive(now) {
+            return Some(Sighting::SessionAges);
+        }
+        stirred.then_some(Sighting::Stirred)
+    }
+
+    /// Cryptokey routing's inbound half, and the table's: the packet is the peer's own, and is counted.
+    fn accept(
+        &self,
+        cursor: &mut FlowCursor,
+        lane: &Lane,
+        headers: &IpHeaders,
+        arrival: Arrival,
+        now: Instant,
+    ) -> Result<(), Discard> {
+        let original = OriginalSpecification::from_inbound(headers.tuple);
+        let known = cursor.entry(self, &original, headers.tcp).map(Arc::clone);
+        let owner = match &known {
+            Some(entry) => Some(entry.peer()),
+            None => self.routes.owner(headers.source()),
+        };
+        if owner != Some(lane.peer()) {
+            return Err(Discard::ForeignSource);
+        }
+        let entry = known.or_else(|| {
+            let way = lane.way();
+            let attachment = way.active.clone().unwrap_or_else(|| provisional(arrival));
+            let made = self.table.track(original, lane.peer(), &attachment, now).ok()?;
+            Some(Arc::clone(cursor.remember(made)))
+        });
+        let bytes = headers.total_len as u64;
+        if let Some(entry) = entry {
+            entry.count_inbound(1, bytes, headers.tcp, now);
+        }
+        lane.count_received(1, bytes);
+        Ok(())
+    }
+}
+
+/// Until the node has confirmed a path, the entry points where the first packet came from; the node's first
+/// path replaces it before anything is sent there.
+fn provisional(arrival: Arrival) -> Arc<Attachment> {
+    Arc::new(Attachment { local: None, remote: arrival.source, path: PathId(0) })
+}
+
+const fn why_refused(refusal: Refusal) -> Discard {
+    match refusal {
+        Refusal::TooShort => Discard::MalformedDatagram,
+        Refusal::Forged => Discard::ForgedTransport,
+        Refusal::Replayed => Discard::ReplayedTransport,
+        Refusal::TooOld => Discard::BehindReplayWindow,
+        Refusal::CounterExhausted => Discard::ExpiredSession,
+    }
+}
+
+/// Options are copied only when there are any, which is rare.
+trait AnyOptions {
+    fn to_vec_if_any(&self) -> Option<Vec<u8>>;
+}
+
+impl AnyOptions for &[u8] {
+    /// WireGuard's zero padding is an empty list.
+    fn to_vec_if_any(&self) -> Option<Vec<u8>> {
+        self.first().is_some_and(|kind| *kind != 0).then(|| self.to_vec())
+    }
+}

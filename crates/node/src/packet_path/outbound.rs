@@ -1,0 +1,136 @@
+//! Outbound: an inner packet from the TUN finds its current connection specification.
+
+use std::sync::Arc;
+
+use stead_lct::{Attachment, Entry, OriginalSpecification, PeerId};
+use stead_noise::session::Session;
+use stead_wire::ip::IpHeaders;
+use stead_wire::time::Instant;
+
+use super::{FlowCursor, Grant, PacketPath};
+use crate::drops::Discard;
+use crate::lane::{Flow, Lane};
+use crate::notice::{Notice, Sighting};
+
+/// What to do with an inner packet.
+#[derive(Debug)]
+pub enum Outbound {
+    /// Seal and send it.
+    Send(Grant),
+    /// Cut it into plain packets and give each to [`Node::handle_packet`](crate::Node::handle_packet): its
+    /// peer has no session, is suspended, or is to be probed.
+    Hold,
+    /// Counted; forget it.
+    Drop(Discard),
+}
+
+/// What one (super-)packet is, as far as counting and routing care.
+struct Departure<'p> {
+    headers: IpHeaders,
+    packet: &'p [u8],
+    packets: u32,
+}
+
+impl PacketPath {
+    /// Decides how an inner packet leaves.
+    ///
+    /// `packet` is a whole IP packet or a super-packet that will be cut into `packets` datagrams; the
+    /// decision is made once for all of them.
+    pub fn outbound(&self, cursor: &mut FlowCursor, packet: &[u8], packets: u32, now: Instant) -> Outbound {
+        let Ok(headers) = IpHeaders::parse(packet) else {
+            self.drops().count(Discard::MalformedPacket);
+            return Outbound::Drop(Discard::MalformedPacket);
+        };
+        let departure = Departure { headers, packet, packets };
+        let original = OriginalSpecification::from_outbound(headers.tuple);
+        let known = cursor.entry(self, &original, headers.tcp).map(Arc::clone);
+        let Some(peer) =
+            known.as_ref().map_or_else(|| self.routes.owner(headers.destination()), |e| Some(e.peer()))
+        else {
+            self.drops().count(Discard::NoRoute);
+            return Outbound::Drop(Discard::NoRoute);
+        };
+        let lane = self.lane(peer);
+        let way = lane.way();
+        if !self.may_flow(way.flow, &departure) {
+            return Outbound::Hold;
+        }
+        let (Some(session), Some(active)) = (&way.session, &way.active) else { return Outbound::Hold };
+        self.depart(cursor, &departure, known, lane, (session, active), now)
+            .map_or(Outbound::Hold, Outbound::Send)
+    }
+
+    /// Lets go a packet that the node held for `lane`'s peer, over the session and path given.
+    ///
+    /// `None` if the session may seal no more, or the packet is none.
+    pub(crate) fn release(
+        &self,
+        packet: &[u8],
+        lane: &Lane,
+        over: (&Arc<Session>, &Arc<Attachment>),
+        now: Instant,
+    ) -> Option<Grant> {
+        let headers = IpHeaders::parse(packet).ok()?;
+        let original = OriginalSpecification::from_outbound(headers.tuple);
+        let known = self.table.lookup(&original).filter(|entry| entry.admits(headers.tcp));
+        let departure = Departure { headers, packet, packets: 1 };
+        self.depart(&mut FlowCursor::default(), &departure, known, lane, over, now)
+    }
+
+    /// The translation itself: from the original to the current connection specification (seed 001 par. 54).
+    ///
+    /// `None` if the session is at its end.
+    fn depart(
+        &self,
+        cursor: &mut FlowCursor,
+        departure: &Departure<'_>,
+        known: Option<Arc<Entry>>,
+        lane: &Lane,
+        (session, active): (&Arc<Session>, &Arc<Attachment>),
+        now: Instant,
+    ) -> Option<Grant> {
+        if session.expired(now) {
+            return None;
+        }
+        let entry = known.or_else(|| {
+            let original = OriginalSpecification::from_outbound(departure.headers.tuple);
+            let made = self.table.track(original, lane.peer(), active, now).ok()?;
+            Some(Arc::clone(cursor.remember(made)))
+        });
+        let first = session.reserve(u64::from(departure.packets))?;
+        let attachment = entry.as_ref().map_or_else(|| Arc::clone(active), |entry| entry.attachment());
+        let stirred = count_departure(departure, entry.as_deref(), lane, now);
+        let notice = departure_notice(lane.peer(), stirred, session, now);
+        Some(Grant::new(Arc::clone(session), first, attachment, notice))
+    }
+
+    /// A lone packet with room for the probe waits for the node to add it; nothing else ever waits.
+    const fn may_flow(&self, flow: Flow, departure: &Departure<'_>) -> bool {
+        match flow {
+            Flow::Held => false,
+            Flow::Flowing => true,
+            Flow::Probing { room } => departure.packets > 1 || departure.packet.len() + room > self.mtu,
+        }
+    }
+}
+
+/// Counts in the entry and in the lane; true if the node has to be woken.
+fn count_departure(departure: &Departure<'_>, entry: Option<&Entry>, lane: &Lane, now: Instant) -> bool {
+    let (packets, bytes) = (u64::from(departure.packets), departure.packet.len() as u64);
+    if let Some(entry) = entry {
+        entry.count_outbound(packets, bytes, departure.headers.tcp, now);
+    }
+    lane.count_sent(packets, bytes);
+    lane.stamp_sent(true, now)
+}
+
+fn departure_notice(peer: PeerId, stirred: bool, session: &Session, now: Instant) -> Option<Notice> {
+    let sighting = if session.wants_rekey_on_send(now) {
+        Sighting::SessionAges
+    } else if stirred {
+        Sighting::Stirred
+    } else {
+        return None;
+    };
+    Some(Notice { peer, sighting })
+}

@@ -1,0 +1,238 @@
+//! One peer: small machines side by side, and what ties them together.
+//!
+//! [`Handshaking`] makes sessions, [`Negotiation`] learns what the peer speaks, [`Paths`] knows where it is,
+//! [`Migrator`] and [`NonMigrator`] move it, [`Proofs`] remembers what was proven, [`Stage`] holds packets. This
+//! file routes between them: after every input, [`settle`](Peer::settle) derives from their states whether
+//! packets flow, lets the held ones go and publishes the way to the packet path.
+
+mod handshaking;
+mod migrator;
+mod moving;
+mod negotiation;
+mod non_migrator;
+mod options;
+mod paths;
+mod proofs;
+mod sealing;
+mod sessions;
+mod stage;
+mod status;
+mod timers;
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use stead_lct::PeerId;
+use stead_noise::keys::PublicKey;
+use stead_noise::session::Session;
+use stead_wire::time::{Duration, Instant};
+
+use self::handshaking::{Handshaking, Target};
+use self::migrator::Migrator;
+use self::negotiation::Negotiation;
+use self::non_migrator::NonMigrator;
+use self::paths::Paths;
+use self::proofs::Proofs;
+use self::stage::Stage;
+use crate::drops::Discard;
+use crate::event::{Event, Happening, Suspension};
+use crate::lane::{Flow, Lane, Way};
+use crate::settings::{PeerSettings, Prefix};
+use crate::turn::Turn;
+
+pub use self::negotiation::PeerKind;
+pub(crate) use self::sealing::plain as layout;
+pub use self::status::{Condition, PathStatus, PeerStatus};
+
+/// See the module's documentation.
+pub(crate) struct Peer {
+    about: About,
+    lane: Arc<Lane>,
+    handshaking: Handshaking,
+    negotiation: Negotiation,
+    paths: Paths,
+    migrator: Migrator,
+    non_migrator: NonMigrator,
+    proofs: Proofs,
+    stage: Stage,
+    suspended: Option<(Suspension, Instant)>,
+    moves: Moves,
+    /// When the persistent keepalive last found nobody to go to.
+    keepalive_tried: Option<Instant>,
+}
+
+/// What the configuration says of a peer.
+struct About {
+    id: PeerId,
+    name: String,
+    key: PublicKey,
+    allowed_ips: Vec<Prefix>,
+    persistent_keepalive: Option<Duration>,
+}
+
+/// How often each side moved.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Moves {
+    ours: u64,
+    theirs: u64,
+}
+
+impl Peer {
+    pub(crate) fn new(id: PeerId, settings: PeerSettings, lane: Arc<Lane>) -> Self {
+        Self {
+            handshaking: Handshaking::new(id, settings.public_key, settings.preshared_key),
+            negotiation: Negotiation::default(),
+            paths: Paths::new(settings.endpoints),
+            about: About {
+                id,
+                name: settings.name,
+                key: settings.public_key,
+                allowed_ips: settings.allowed_ips,
+                persistent_keepalive: settings.persistent_keepalive,
+            },
+            lane,
+            migrator: Migrator::default(),
+            non_migrator: NonMigrator::default(),
+            proofs: Proofs::default(),
+            stage: Stage::default(),
+            suspended: None,
+            moves: Moves::default(),
+            keepalive_tried: None,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.about.name
+    }
+
+    /// Our index of the session in use.
+    pub(crate) fn session_index(&self, now: Instant) -> Option<u32> {
+        self.handshaking.sealing(now).map(|session| session.local().0)
+    }
+
+    /// An inner packet that the packet path could not send: held until it can go.
+    pub(crate) fn handle_packet(&mut self, packet: &[u8], turn: &mut Turn<'_>) {
+        if self.handshaking.sealing(turn.now).is_none() && self.paths.candidates().is_empty() {
+            turn.path.drops().count(Discard::NoEndpoint);
+            return;
+        }
+        let overflow = self.stage.push(packet.to_vec());
+        turn.path.drops().count_many(Discard::HeldOverflow, overflow);
+        self.want(turn);
+    }
+
+    /// Something waits for the peer: a session is needed, and the peer must know where we are.
+    fn want(&mut self, turn: &mut Turn<'_>) {
+        match self.handshaking.sealing(turn.now).cloned() {
+            None => self.handshaking.begin(&self.every_target(turn), turn),
+            Some(session) if self.migrator.unannounced() => self.announce(true, &session, turn),
+            Some(_) => {}
+        }
+    }
+
+    /// Everywhere the peer might be.
+    fn every_target(&self, turn: &Turn<'_>) -> Vec<Target> {
+        self.paths.targets(turn.attachment).into_iter().map(|(remote, local)| (remote, Some(local))).collect()
+    }
+
+    /// Where the peer is, as long as nothing is in doubt; else everywhere it might be.
+    fn likely_targets(&self, turn: &Turn<'_>) -> Vec<Target> {
+        let doubtful = self.suspension().is_some()
+            || self.lane.unanswered_since().is_some_and(|since| turn.now >= since + timers::SILENCE);
+        match self.paths.active().filter(|_| !doubtful) {
+            Some(active) => vec![(active.remote, active.local.map(|point| point.ip()))],
+            None => self.every_target(turn),
+        }
+    }
+
+    /// Whether, why and since when packets are held.
+    fn suspension(&self) -> Option<(Suspension, Instant)> {
+        self.migrator.suspension().or_else(|| self.non_migrator.suspension())
+    }
+
+    /// After any input: lets packets flow or holds them, as the machines' states now say.
+    pub(crate) fn settle(&mut self, turn: &mut Turn<'_>) {
+        let before = self.suspended;
+        self.suspended = self.suspension();
+        match (before, self.suspended) {
+            (None, Some((why, _))) => {
+                turn.path.table().hold_peer(self.about.id);
+                self.tell(Happening::Suspended { why }, turn);
+            }
+            (Some((_, since)), None) => {
+                turn.path.table().release_peer(self.about.id, turn.now);
+                let after = turn.now - since;
+                self.tell(Happening::Resumed { after, held: self.stage.len() }, turn);
+            }
+            _ => {}
+        }
+        // Held packets go before the workers may send anything newer.
+        self.flush(turn);
+        self.publish(turn.now);
+    }
+
+    /// Sends what was held, if it can go.
+    fn flush(&mut self, turn: &mut Turn<'_>) {
+        if self.suspended.is_some() {
+            return;
+        }
+        let (Some(session), Some(active)) =
+            (self.handshaking.sealing(turn.now).cloned(), self.paths.active().cloned())
+        else {
+            return;
+        };
+        while let Some(packet) = self.stage.pop() {
+            let released = turn.path.release(&packet, &self.lane, (&session, &active), turn.now);
+            let Some(mut grant) = released else { continue };
+            let probe = self.probe_beside(packet.len(), grant.remote(), turn);
+            let mut message = sealing::layout(&packet, probe.as_slice());
+            grant.seal(&mut message);
+            turn.transmit(grant.remote(), grant.local(), message);
+        }
+    }
+
+    /// The probe option, if one is due and fits beside a packet of `len` bytes.
+    fn probe_beside(
+        &mut self,
+        len: usize,
+        remote: SocketAddr,
+        turn: &Turn<'_>,
+    ) -> Option<stead_wire::options::VcOption> {
+        match self.negotiation.flow() {
+            Flow::Probing { room } if len + room <= turn.path.mtu() => {
+                self.negotiation.probe(turn.claimed(remote), turn.now)
+            }
+            _ => None,
+        }
+    }
+
+    /// Shows the packet path how to send from now on; does nothing if that has not changed.
+    fn publish(&self, now: Instant) {
+        let session = self.handshaking.sealing(now).cloned();
+        let active = self.paths.active().cloned();
+        let flow = if self.suspended.is_some() || session.is_none() || active.is_none() {
+            Flow::Held
+        } else {
+            self.negotiation.flow()
+        };
+        let way = self.lane.way();
+        let same =
+            way.flow == flow && same_session(way.session.as_ref(), session.as_ref()) && way.active == active;
+        drop(way);
+        if !same {
+            self.lane.set_way(Way { session, active, flow });
+        }
+    }
+
+    fn tell(&self, what: Happening, turn: &mut Turn<'_>) {
+        turn.out.events.push_back(Event { peer: self.about.name.clone(), what });
+    }
+}
+
+fn same_session(one: Option<&Arc<Session>>, other: Option<&Arc<Session>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}

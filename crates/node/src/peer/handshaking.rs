@@ -1,0 +1,271 @@
+//! A peer's handshakes: both roles, their retries, and the sessions that come of them.
+//!
+//! Decides when an initiation is sent again and which session seals; never decides where the peer is.
+//!
+//! # Life-cycle
+//! idle → (a session is wanted) → in flight → (response) → session. Meanwhile the peer may ask too; then its
+//! session waits for its first message before it is used (WireGuard paper §5.4.4).
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use stead_lct::PeerId;
+use stead_noise::cookie::CookieStore;
+use stead_noise::handshake::{Initiator, Responder, Tai64N};
+use stead_noise::keys::{PresharedKey, PublicKey};
+use stead_noise::schedule::{Keypairs, REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
+use stead_noise::session::Session;
+use stead_wire::message::{CookieReply, Response, SessionIndex};
+use stead_wire::time::{Duration, Instant};
+
+use crate::drops::Discard;
+use crate::notice::Arrival;
+use crate::turn::Turn;
+
+/// Initiations of one peer closer together than this are not answered (WireGuard paper §5.1, 50 per second).
+const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Jitter on retries, so that two peers do not ask at the same moment for ever.
+const JITTER: Duration = Duration::from_millis(333);
+
+/// Where a handshake message goes: the peer's attachment point, and from which of ours.
+pub(crate) type Target = (SocketAddr, Option<core::net::IpAddr>);
+
+/// One peer's handshakes and sessions.
+pub(crate) struct Handshaking {
+    peer: PeerId,
+    remote: PublicKey,
+    psk: PresharedKey,
+    keypairs: Keypairs,
+    flight: Option<Flight>,
+    cookies: CookieStore,
+    newest: Option<Tai64N>,
+    answered: Option<Answered>,
+    completed: u64,
+    completed_at: Option<Instant>,
+}
+
+/// An initiation under way.
+struct Flight {
+    initiator: Initiator,
+    targets: Vec<Target>,
+    began: Instant,
+    sent: Instant,
+    retry_at: Instant,
+}
+
+/// The last initiation we answered.
+struct Answered {
+    at: Instant,
+    session: SessionIndex,
+    to: Arrival,
+}
+
+/// A handshake that we began has completed.
+pub(crate) struct Established {
+    pub(crate) session: Arc<Session>,
+    /// The target that the answer came from, if it was one of those we asked.
+    pub(crate) target: Option<Target>,
+    /// Time from our last initiation to the response.
+    pub(crate) rtt: Duration,
+}
+
+/// A handshake that the peer began has completed.
+pub(crate) struct Confirmed {
+    /// Where our response had gone: it arrived, so that path works.
+    pub(crate) answered_to: Option<Arrival>,
+}
+
+impl Handshaking {
+    pub(crate) fn new(peer: PeerId, remote: PublicKey, psk: Option<PresharedKey>) -> Self {
+        Self {
+            peer,
+            remote,
+            psk: psk.unwrap_or_default(),
+            keypairs: Keypairs::new(),
+            flight: None,
+            cookies: CookieStore::new(&remote),
+            newest: None,
+            answered: None,
+            completed: 0,
+            completed_at: None,
+        }
+    }
+
+    /// The session that seals now.
+    pub(crate) fn sealing(&self, now: Instant) -> Option<&Arc<Session>> {
+        self.keypairs.sealing(now)
+    }
+
+    pub(crate) fn by_index(&self, index: SessionIndex) -> Option<&Arc<Session>> {
+        self.keypairs.by_index(index)
+    }
+
+    pub(crate) const fn in_flight(&self) -> bool {
+        self.flight.is_some()
+    }
+
+    pub(crate) const fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    pub(crate) const fn completed_at(&self) -> Option<Instant> {
+        self.completed_at
+    }
+
+    /// Asks for a session at every one of `targets`; does nothing if a handshake is under way.
+    pub(crate) fn begin(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
+        if self.flight.is_none() {
+            self.initiate(targets.to_vec(), turn.now, turn);
+        }
+    }
+
+    /// Asks again at once, wherever a handshake under way has got to: where we are attached has changed.
+    pub(crate) fn restart(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
+        self.initiate(targets.to_vec(), turn.now, turn);
+    }
+
+    fn initiate(&mut self, targets: Vec<Target>, began: Instant, turn: &mut Turn<'_>) {
+        self.abandon(turn);
+        if targets.is_empty() {
+            return;
+        }
+        let index = turn.fresh_index();
+        let timestamp = Tai64N::from(turn.wall);
+        let identity = &turn.identity.secret;
+        let random = &mut turn.random.handshakes;
+        let Ok((initiator, mut message)) =
+            Initiator::start(identity, &self.remote, &self.psk, index, timestamp, random)
+        else {
+            return;
+        };
+        self.cookies.finish_macs(&mut message, turn.now);
+        for (remote, local) in &targets {
+            turn.transmit(*remote, *local, message.to_vec());
+        }
+        turn.flights.insert(index, self.peer);
+        let jitter = u64::from(turn.random.jitter.next_u32()) % (JITTER.as_micros() as u64 + 1);
+        let retry_at = turn.now + REKEY_TIMEOUT + Duration::from_micros(jitter);
+        self.flight = Some(Flight { initiator, targets, began, sent: turn.now, retry_at });
+    }
+
+    fn abandon(&mut self, turn: &mut Turn<'_>) {
+        if let Some(flight) = self.flight.take() {
+            turn.flights.remove(&flight.initiator.index());
+        }
+    }
+
+    /// The peer answered our initiation.
+    pub(crate) fn on_response(
+        &mut self,
+        response: &Response<'_>,
+        arrival: Arrival,
+        turn: &mut Turn<'_>,
+    ) -> Result<Established, Discard> {
+        let flight = self.flight.as_mut().ok_or(Discard::UnsolicitedHandshake)?;
+        if flight.initiator.index() != response.receiver {
+            return Err(Discard::UnsolicitedHandshake);
+        }
+        let keys = flight.initiator.finish(response).map_err(|_| Discard::ForgedHandshake)?;
+        let target = flight.targets.iter().find(|(remote, _)| *remote == arrival.source).copied();
+        let rtt = turn.now - flight.sent;
+        self.abandon(turn);
+        let session = Arc::new(Session::new(keys, turn.now));
+        let retired = self.keypairs.install_initiated(Arc::clone(&session));
+        self.install(&session, retired, turn);
+        self.count_completed(turn.now);
+        Ok(Established { session, target, rtt })
+    }
+
+    /// The peer asks for a session: answers it where it came from (92 bytes for 148, within the limit of 3).
+    pub(crate) fn on_initiation(
+        &mut self,
+        responder: Responder,
+        sender: SessionIndex,
+        arrival: Arrival,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Discard> {
+        let newer = self.newest.is_none_or(|newest| responder.timestamp() > newest);
+        let early = self.answered.as_ref().is_some_and(|last| turn.now < last.at + INITIATION_INTERVAL);
+        if !newer {
+            return Err(Discard::ReplayedHandshake);
+        }
+        if early {
+            return Err(Discard::RateLimited);
+        }
+        debug_assert!(responder.remote() == self.remote, "routed by its key");
+        let timestamp = responder.timestamp();
+        let index = turn.fresh_index();
+        let (mut message, keys) = responder
+            .respond(&self.psk, index, &mut turn.random.handshakes)
+            .map_err(|_| Discard::ForgedHandshake)?;
+        debug_assert!(keys.remote == sender, "the responder knows whom it answers");
+        self.newest = Some(timestamp);
+        self.cookies.finish_macs(&mut message, turn.now);
+        turn.transmit(arrival.source, arrival.local, message.to_vec());
+        let session = Arc::new(Session::new(keys, turn.now));
+        let retired = self.keypairs.install_responded(Arc::clone(&session));
+        self.install(&session, retired, turn);
+        self.answered = Some(Answered { at: turn.now, session: index, to: arrival });
+        Ok(())
+    }
+
+    /// A message of a session that perhaps waited for its first: then it is in use from now on.
+    pub(crate) fn on_confirmation(&mut self, index: SessionIndex, turn: &mut Turn<'_>) -> Option<Confirmed> {
+        if !self.keypairs.confirm(index, turn.now) {
+            return None;
+        }
+        // Whatever we still asked for has been answered by this.
+        self.abandon(turn);
+        self.count_completed(turn.now);
+        let answered = self.answered.as_ref().filter(|answered| answered.session == index);
+        Some(Confirmed { answered_to: answered.map(|answered| answered.to) })
+    }
+
+    /// Under load the peer wants our address proven first; the retry carries the cookie. Moves nothing.
+    pub(crate) fn on_cookie(&mut self, reply: &CookieReply<'_>, now: Instant) -> Result<(), Discard> {
+        self.cookies.opened(reply, now).map_err(|_| Discard::ForgedCookie)
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let retry = self.flight.as_ref().map(|flight| flight.retry_at);
+        [retry, self.keypairs.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// Sends an unanswered initiation again, at `targets` as they are now, and ends sessions past their life.
+    /// True if the peer did not answer for so long that we stop asking.
+    pub(crate) fn handle_timeout(&mut self, targets: &[Target], turn: &mut Turn<'_>) -> bool {
+        for ended in self.keypairs.expire(turn.now) {
+            turn.path.forget(ended);
+        }
+        let Some(flight) = self.flight.as_ref().filter(|flight| turn.now >= flight.retry_at) else {
+            return false;
+        };
+        if turn.now >= flight.began + REKEY_ATTEMPT_TIME {
+            self.abandon(turn);
+            return true;
+        }
+        let began = flight.began;
+        if targets.is_empty() {
+            // Attached to nothing: keep asking later, so that the attempt's end is noticed.
+            if let Some(flight) = self.flight.as_mut() {
+                flight.retry_at = turn.now + REKEY_TIMEOUT;
+            }
+            return false;
+        }
+        self.initiate(targets.to_vec(), began, turn);
+        false
+    }
+
+    fn install(&mut self, session: &Arc<Session>, retired: Vec<SessionIndex>, turn: &mut Turn<'_>) {
+        for index in retired {
+            turn.path.forget(index);
+        }
+        turn.path.admit(session, self.peer);
+    }
+
+    const fn count_completed(&mut self, now: Instant) {
+        self.completed += 1;
+        self.completed_at = Some(now);
+    }
+}

@@ -1,0 +1,243 @@
+//! The migrator: we move, tell the peer, and wait until it confirms (seed 002 claims 1 to 11; seed 001 figures 8, 9, 17).
+//!
+//! Numbers and repeats the connection updates; whether packets are held follows from
+//! [`suspension`](Migrator::suspension). It does not choose when to move (the peer does, from the local
+//! attachment) and it does not touch the table.
+//!
+//! # Life-cycle
+//! `Settled` → (no network) → `Detached` → (a network) → `Announcing` → (acknowledged) → `Settled`.
+//! With no connection that needs the peer, `Unannounced` waits for the next packet before announcing.
+
+use core::net::{IpAddr, SocketAddr};
+
+use stead_noise::session::Session;
+use stead_wire::options::{
+    AttachmentPoints, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, Connections, VcOption,
+};
+use stead_wire::time::{Duration, Instant};
+
+use super::sealing;
+use crate::drops::Discard;
+use crate::event::Suspension;
+use crate::turn::Turn;
+
+/// First retry of a connection update when no round-trip time is known: a phone network's, generously.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+
+/// Bounds of the first retry when the round-trip time is known: the new path's may differ much from the old's.
+const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(400));
+
+/// Longest pause between two connection updates: the peer may come back any moment.
+const LONGEST_RETRY: Duration = Duration::from_secs(3);
+
+/// After this many updates without an answer the peer may have lost the session: ask for a new one as well.
+const DOUBT_SESSION_AFTER: u32 = 5;
+
+/// Our own moves, towards one peer.
+#[derive(Debug, Default)]
+pub(crate) struct Migrator {
+    sequence: u64,
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// The peer knows where we are.
+    #[default]
+    Settled,
+    /// No network leads to the peer since then.
+    Detached { since: Instant },
+    /// We moved, and nothing needs the peer yet.
+    Unannounced { since: Instant },
+    /// Updates are on their way.
+    Announcing(Announcement),
+}
+
+#[derive(Debug)]
+struct Announcement {
+    since: Instant,
+    holds: bool,
+    told: Vec<Told>,
+    attempts: u32,
+    sent: Instant,
+    pause: Duration,
+    retry_at: Instant,
+}
+
+/// One attachment point that the update goes to. The challenge tells its answer from the others'.
+#[derive(Debug)]
+struct Told {
+    remote: SocketAddr,
+    local: IpAddr,
+    challenge: ChallengeToken,
+}
+
+/// A path whose far end answered us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Proven {
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: Option<IpAddr>,
+    /// Round-trip time, where a single question was asked.
+    pub(crate) rtt: Option<Duration>,
+}
+
+/// What the passing of time asks of the peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Overdue {
+    /// Nothing.
+    No,
+    /// Updates go unanswered for so long that the session may be gone at the other end.
+    SessionDoubtful,
+}
+
+impl Migrator {
+    /// Whether, why and since when packets must be held because of our own move.
+    pub(crate) const fn suspension(&self) -> Option<(Suspension, Instant)> {
+        match &self.state {
+            State::Settled => None,
+            State::Detached { since } => Some((Suspension::Detached, *since)),
+            State::Unannounced { since } => Some((Suspension::Moving, *since)),
+            State::Announcing(announcement) if announcement.holds => {
+                Some((Suspension::Moving, announcement.since))
+            }
+            State::Announcing(_) => None,
+        }
+    }
+
+    /// Whether the peer has not been told yet where we are.
+    pub(crate) const fn unsettled(&self) -> bool {
+        !matches!(self.state, State::Settled)
+    }
+
+    /// Whether we moved without telling the peer, which the next packet must change.
+    pub(crate) const fn unannounced(&self) -> bool {
+        matches!(self.state, State::Unannounced { .. })
+    }
+
+    /// No network leads to the peer any more.
+    pub(crate) fn detach(&mut self, now: Instant) {
+        self.state = State::Detached { since: self.held_since(now) };
+    }
+
+    /// We moved; the next packet for the peer will tell it.
+    pub(crate) fn move_quietly(&mut self, now: Instant) {
+        self.state = State::Unannounced { since: self.held_since(now) };
+    }
+
+    /// The peer learned otherwise where we are, for instance by a handshake.
+    pub(crate) fn settle(&mut self) {
+        self.state = State::Settled;
+    }
+
+    /// Tells the peer at every one of `targets` where we are now, and keeps telling until it acknowledges.
+    pub(crate) fn announce(
+        &mut self,
+        targets: &[(SocketAddr, IpAddr)],
+        holds: bool,
+        rtt: Option<Duration>,
+        session: &Session,
+        turn: &mut Turn<'_>,
+    ) {
+        self.sequence += 1;
+        let told = targets
+            .iter()
+            .map(|(remote, local)| Told { remote: *remote, local: *local, challenge: turn.fresh_challenge() })
+            .collect();
+        let pause = rtt.map_or(FIRST_RETRY, |rtt| (rtt * 2).clamp(RETRY_BOUNDS.0, RETRY_BOUNDS.1));
+        self.state = State::Announcing(Announcement {
+            since: self.held_since(turn.now),
+            holds,
+            told,
+            attempts: 0,
+            sent: turn.now,
+            pause,
+            retry_at: turn.now,
+        });
+        self.tell(session, turn);
+    }
+
+    /// The update that answers a request (CUR), for a peer that wants to hear it from us.
+    pub(crate) fn on_request(&mut self, claimed: Option<SocketAddr>, turn: &mut Turn<'_>) -> VcOption {
+        if !self.unsettled() {
+            self.sequence += 1;
+        }
+        VcOption::ConnectionUpdate(ConnectionUpdate {
+            sequence: self.sequence,
+            challenge: turn.fresh_challenge(),
+            claimed,
+            connections: Connections::All,
+        })
+    }
+
+    /// The peer acknowledges: the path whose challenge it echoes is proven, and we have moved.
+    pub(crate) fn on_acknowledge(
+        &mut self,
+        acknowledge: &ConnectionUpdateAcknowledge,
+        now: Instant,
+    ) -> Result<Proven, Discard> {
+        let State::Announcing(announcement) = &self.state else { return Err(Discard::UnsolicitedResponse) };
+        if acknowledge.sequence != self.sequence {
+            return Err(Discard::StaleUpdate);
+        }
+        let told = announcement
+            .told
+            .iter()
+            .find(|told| told.challenge == acknowledge.echo)
+            .ok_or(Discard::UnsolicitedResponse)?;
+        let rtt = (announcement.attempts == 1).then(|| now - announcement.sent);
+        let proven = Proven { remote: told.remote, local: Some(told.local), rtt };
+        self.state = State::Settled;
+        Ok(proven)
+    }
+
+    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Announcing(announcement) => Some(announcement.retry_at),
+            State::Settled | State::Detached { .. } | State::Unannounced { .. } => None,
+        }
+    }
+
+    /// Repeats updates that went unanswered.
+    pub(crate) fn handle_timeout(&mut self, session: Option<&Session>, turn: &mut Turn<'_>) -> Overdue {
+        let State::Announcing(announcement) = &mut self.state else { return Overdue::No };
+        if turn.now < announcement.retry_at {
+            return Overdue::No;
+        }
+        let doubtful = announcement.attempts >= DOUBT_SESSION_AFTER || session.is_none();
+        match session {
+            Some(session) => self.tell(session, turn),
+            None => announcement.retry_at = turn.now + LONGEST_RETRY,
+        }
+        if doubtful { Overdue::SessionDoubtful } else { Overdue::No }
+    }
+
+    fn tell(&mut self, session: &Session, turn: &mut Turn<'_>) {
+        let State::Announcing(announcement) = &mut self.state else { return };
+        for told in &announcement.told {
+            let options = [
+                VcOption::ConnectionUpdate(ConnectionUpdate {
+                    sequence: self.sequence,
+                    challenge: told.challenge,
+                    claimed: Some(SocketAddr::new(told.local, turn.identity.listen_port)),
+                    connections: Connections::All,
+                }),
+                points(turn),
+            ];
+            sealing::send(session, &options, (told.remote, Some(told.local)), turn);
+        }
+        announcement.attempts += 1;
+        announcement.sent = turn.now;
+        announcement.retry_at = turn.now + announcement.pause;
+        announcement.pause = (announcement.pause * 2).min(LONGEST_RETRY);
+    }
+
+    /// A move during a move does not restart the clock of the suspension.
+    fn held_since(&self, now: Instant) -> Instant {
+        self.suspension().map_or(now, |(_, since)| since)
+    }
+}
+
+/// Every attachment point of ours, as an option.
+pub(crate) fn points(turn: &Turn<'_>) -> VcOption {
+    VcOption::AttachmentPoints(AttachmentPoints::new(&turn.attachment.points(turn.identity.listen_port)))
+}

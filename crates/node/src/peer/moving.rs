@@ -1,0 +1,111 @@
+//! Moves, both ways: what a change of the local attachment asks for, and what a proven path changes.
+
+use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use stead_noise::session::Session;
+
+use super::handshaking::Target;
+use super::migrator::{self, Proven};
+use super::{Peer, sealing};
+use crate::attachment::{Cause, LocalAttachment};
+use crate::event::{Happening, Mover};
+use crate::turn::Turn;
+
+impl Peer {
+    /// Where this host is attached has changed, or it woke (seed 001 figure 17, for this peer's entries).
+    ///
+    /// `needed` tells that the table has connections with this peer, which then must hear of it at once.
+    pub(crate) fn on_attachment(&mut self, before: &LocalAttachment, needed: bool, turn: &mut Turn<'_>) {
+        if self.paths.active().is_none() && !self.handshaking.in_flight() {
+            return;
+        }
+        let targets = self.paths.targets(turn.attachment);
+        if targets.is_empty() {
+            self.migrator.detach(turn.now);
+            return;
+        }
+        let woke = turn.attachment.cause == Cause::Woke;
+        let moved = self.moved(turn);
+        if !moved && !woke && !self.migrator.unsettled() {
+            self.tell_points(before, turn);
+            return;
+        }
+        let needed = needed || self.stage.len() > 0 || self.about.persistent_keepalive.is_some();
+        match self.handshaking.sealing(turn.now).cloned() {
+            None => self.ask_from_new_place(needed, &targets, turn),
+            Some(session) if !self.negotiation.enhanced() => self.roam(&session, &targets, turn),
+            // Waking where it slept, the host still has its path; it only wants to be sure of it.
+            Some(session) if needed => self.announce(moved || self.migrator.unsettled(), &session, turn),
+            Some(_) => self.migrator.move_quietly(turn.now),
+        }
+    }
+
+    /// Whether the active path no longer begins at the address it began at.
+    fn moved(&self, turn: &Turn<'_>) -> bool {
+        self.paths.active().is_some_and(|active| {
+            let source = turn.attachment.source_for(active.remote.ip());
+            source.is_none() || source != active.local.map(|point| point.ip())
+        })
+    }
+
+    /// Without a session the handshake itself tells the peer where we are.
+    fn ask_from_new_place(&mut self, needed: bool, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) {
+        self.migrator.settle();
+        let targets: Vec<Target> = targets.iter().map(|(remote, local)| (*remote, Some(*local))).collect();
+        if needed || self.handshaking.in_flight() {
+            self.handshaking.restart(&targets, turn);
+        }
+    }
+
+    /// A plain peer learns of our move by any message from the new place, as WireGuard says.
+    fn roam(&mut self, session: &Arc<Session>, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) {
+        self.migrator.settle();
+        let Some((remote, local)) = targets.first().copied() else { return };
+        self.adopt(Proven { remote, local: Some(local), rtt: None }, false, Mover::Us, turn);
+        self.send_keepalive(session, turn);
+    }
+
+    /// Tells the peer, at every place where it might be, where we are now (CU).
+    pub(super) fn announce(&mut self, holds: bool, session: &Arc<Session>, turn: &mut Turn<'_>) {
+        let targets = self.paths.targets(turn.attachment);
+        self.migrator.announce(&targets, holds, self.paths.rtt(), session, turn);
+        self.lane.stamp_sent(false, turn.now);
+    }
+
+    /// Where else we can be reached changed, though not the path in use: the peer may need it when that one ends.
+    fn tell_points(&self, before: &LocalAttachment, turn: &mut Turn<'_>) {
+        let port = turn.identity.listen_port;
+        let news = before.points(port) != turn.attachment.points(port);
+        let (Some(session), Some(active)) = (self.handshaking.sealing(turn.now), self.paths.active()) else {
+            return;
+        };
+        if news && self.negotiation.enhanced() {
+            let to = (active.remote, active.local.map(|point| point.ip()));
+            sealing::send(session, &[migrator::points(turn)], to, turn);
+        }
+    }
+
+    /// Makes a path the active one, and moves the table's entries to it.
+    pub(super) fn adopt(&mut self, path: Proven, validated: bool, who: Mover, turn: &mut Turn<'_>) {
+        let from = self.paths.active().cloned();
+        let source = path.local.or_else(|| turn.attachment.source_for(path.remote.ip()));
+        let local = source.map(|ip| SocketAddr::new(ip, turn.identity.listen_port));
+        let active = self.paths.activate(path.remote, local, validated);
+        if let Some(rtt) = path.rtt {
+            self.paths.measured(rtt);
+        }
+        if from.as_ref() == Some(&active) {
+            return;
+        }
+        let connections = turn.path.table().migrate(self.about.id, &active);
+        if from.is_some() {
+            match who {
+                Mover::Us => self.moves.ours += 1,
+                Mover::Peer | Mover::Roaming => self.moves.theirs += 1,
+            }
+        }
+        let from = from.map(|path| path.remote);
+        self.tell(Happening::PathMoved { from, to: path.remote, local, who, connections }, turn);
+    }
+}

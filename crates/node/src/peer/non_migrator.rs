@@ -1,0 +1,269 @@
+//! The non-migrator: the peer moved, or seems to have; its new place is believed once it is proven
+//! (seed 002 claims 12 to 19; seed 001 figures 8, 14; RFC 9000 §8.2, §9).
+//!
+//! Orders connection updates, challenges the addresses they came from, and requests an update (CUR) where data
+//! came from an address nobody announced. It does not change the path: it says when one is proven.
+//!
+//! # Invariants
+//! - Nothing but a matching echo, over the path in question, proves a path.
+//! - An address that has proven nothing gets at most three bytes per byte it sent.
+
+use stead_noise::session::Session;
+use stead_wire::options::{
+    ChallengeToken, ConnectionUpdateAcknowledge, ConnectionUpdateRequest, Outcome, VcOption,
+};
+use stead_wire::time::{Duration, Instant};
+
+use super::migrator::Proven;
+use super::sealing;
+use crate::allowance::Allowance;
+use crate::drops::Discard;
+use crate::event::Suspension;
+use crate::notice::Arrival;
+use crate::turn::Turn;
+
+/// Addresses of one peer under trial at once. A host has a handful; more is an attacker re-sourcing datagrams.
+const MOST_TRIALS: usize = 4;
+
+/// First repetition of an unanswered challenge; doubles from there.
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+
+/// How long an address may leave our challenges unanswered (RFC 9000 §8.2.4 takes three probe timeouts; this
+/// is that for a slow phone network). The peer repeats its update all the while.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(3);
+
+/// The peer's moves.
+#[derive(Debug, Default)]
+pub(crate) struct NonMigrator {
+    /// Session (by its birth) and sequence number of the newest update acted on.
+    newest: Option<(Instant, u64)>,
+    trials: Vec<Trial>,
+}
+
+/// An address under trial.
+#[derive(Debug)]
+struct Trial {
+    arrival: Arrival,
+    question: Question,
+    challenge: ChallengeToken,
+    allowance: Allowance,
+    began: Instant,
+    attempts: u32,
+    retry_at: Instant,
+}
+
+/// Why an address is under trial.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Question {
+    /// The peer says it moved there: its update is acknowledged together with our challenge.
+    Announced { sequence: u64, echo: ChallengeToken },
+    /// Data came from there: the peer is asked for an update.
+    Sighted,
+}
+
+/// What became of a connection update.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    /// It came over the active path: acknowledge, nothing moves.
+    SamePlace(VcOption),
+    /// The peer moved; our challenge is on its way.
+    UnderTrial,
+}
+
+impl NonMigrator {
+    /// Whether and since when packets must be held because the peer announced a move that is not proven yet.
+    pub(crate) fn suspension(&self) -> Option<(Suspension, Instant)> {
+        self.trials
+            .iter()
+            .filter(|trial| matches!(trial.question, Question::Announced { .. }))
+            .map(|trial| trial.began)
+            .min()
+            .map(|since| (Suspension::PeerMoving, since))
+    }
+
+    /// The limit that applies to an address under trial.
+    pub(crate) fn allowance(&mut self, arrival: Arrival) -> Option<&mut Allowance> {
+        self.trial(arrival).map(|trial| &mut trial.allowance)
+    }
+
+    /// The peer says that it moved to where this came from (CU).
+    ///
+    /// `order` is the birth of the session it came in and its sequence number: an update is never undone by an
+    /// older one, whatever the order of arrival. `settled` tells that it came over the active, validated path.
+    pub(crate) fn on_update(
+        &mut self,
+        order: (Instant, u64),
+        echo: ChallengeToken,
+        from: (Arrival, usize),
+        settled: bool,
+        session: &Session,
+        turn: &mut Turn<'_>,
+    ) -> Result<Verdict, Discard> {
+        if self.newest.is_some_and(|newest| order < newest) {
+            return Err(Discard::StaleUpdate);
+        }
+        let (arrival, bytes) = from;
+        let sequence = order.1;
+        let newer = self.newest != Some(order);
+        self.newest = Some(order);
+        let since = self.suspension().map_or(turn.now, |(_, since)| since);
+        if newer {
+            self.trials.retain(|trial| trial.arrival.source == arrival.source);
+        }
+        if settled {
+            self.trials.clear();
+            return Ok(Verdict::SamePlace(acknowledge(
+                turn,
+                arrival,
+                sequence,
+                echo,
+                Outcome::Unchanged,
+                None,
+            )));
+        }
+        let trial = self.begin(arrival, Question::Announced { sequence, echo }, since, turn);
+        trial.allowance.credit(bytes);
+        trial.ask(session, turn);
+        Ok(Verdict::UnderTrial)
+    }
+
+    /// Data came from an address that is not the active path's: ask the peer whether it is there (CUR).
+    pub(crate) fn on_sighting(
+        &mut self,
+        arrival: Arrival,
+        bytes: usize,
+        session: &Session,
+        turn: &mut Turn<'_>,
+    ) {
+        if let Some(trial) = self.trial(arrival) {
+            trial.allowance.credit(bytes);
+            return;
+        }
+        let now = turn.now;
+        let trial = self.begin(arrival, Question::Sighted, now, turn);
+        trial.allowance.credit(bytes);
+        trial.ask(session, turn);
+    }
+
+    /// An echo of one of our challenges: the address is proven, and the others are dropped.
+    pub(crate) fn on_response(
+        &mut self,
+        token: ChallengeToken,
+        arrival: Arrival,
+        now: Instant,
+    ) -> Result<Proven, Discard> {
+        // RFC 9000 §8.2.3 accepts a response on any path; a path of ours is a pair, so the echo must come over it.
+        let trial = self
+            .trials
+            .iter()
+            .find(|trial| trial.challenge == token && trial.arrival.source == arrival.source)
+            .ok_or(Discard::UnsolicitedResponse)?;
+        let rtt = (trial.attempts == 1).then(|| now - trial.began);
+        let proven = Proven { remote: trial.arrival.source, local: trial.arrival.local, rtt };
+        self.trials.clear();
+        Ok(proven)
+    }
+
+    /// The path was proven otherwise, for instance by a handshake.
+    pub(crate) fn settle(&mut self) {
+        self.trials.clear();
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.trials.iter().map(|trial| trial.retry_at.min(trial.began + GIVE_UP_AFTER)).min()
+    }
+
+    /// Repeats challenges; gives up on addresses that never answered and returns them.
+    pub(crate) fn handle_timeout(&mut self, session: Option<&Session>, turn: &mut Turn<'_>) -> Vec<Arrival> {
+        let now = turn.now;
+        let over = |trial: &Trial| session.is_none() || now >= trial.began + GIVE_UP_AFTER;
+        let (lost, kept) = core::mem::take(&mut self.trials).into_iter().partition(over);
+        self.trials = kept;
+        if let Some(session) = session {
+            for trial in self.trials.iter_mut().filter(|trial| now >= trial.retry_at) {
+                trial.ask(session, turn);
+            }
+        }
+        let lost: Vec<Trial> = lost;
+        lost.into_iter().map(|trial| trial.arrival).collect()
+    }
+
+    fn trial(&mut self, arrival: Arrival) -> Option<&mut Trial> {
+        self.trials.iter_mut().find(|trial| trial.arrival.source == arrival.source)
+    }
+
+    /// A new trial for `arrival`, or the running one with a new question.
+    fn begin(
+        &mut self,
+        arrival: Arrival,
+        question: Question,
+        began: Instant,
+        turn: &mut Turn<'_>,
+    ) -> &mut Trial {
+        match self.trials.iter().position(|trial| trial.arrival.source == arrival.source) {
+            Some(at) => {
+                let trial = &mut self.trials[at];
+                trial.question = question;
+                trial.arrival = arrival;
+                trial
+            }
+            None => {
+                if self.trials.len() >= MOST_TRIALS {
+                    self.trials.remove(0);
+                }
+                self.trials.push(Trial {
+                    arrival,
+                    question,
+                    challenge: turn.fresh_challenge(),
+                    allowance: Allowance::default(),
+                    began,
+                    attempts: 0,
+                    retry_at: turn.now,
+                });
+                self.trials.last_mut().expect("just pushed")
+            }
+        }
+    }
+}
+
+impl Trial {
+    fn ask(&mut self, session: &Session, turn: &mut Turn<'_>) {
+        let option = match self.question {
+            Question::Announced { sequence, echo } => {
+                acknowledge(turn, self.arrival, sequence, echo, Outcome::Updated, Some(self.challenge))
+            }
+            Question::Sighted => {
+                VcOption::ConnectionUpdateRequest(ConnectionUpdateRequest { challenge: self.challenge })
+            }
+        };
+        let pause = FIRST_RETRY * 2_u32.saturating_pow(self.attempts.min(4));
+        self.retry_at = turn.now + pause;
+        self.attempts += 1;
+        if !self.allowance.spend(sealing::sealed_len(option.encoded_len())) {
+            turn.path.drops().count(Discard::AmplificationLimit);
+            return;
+        }
+        let to = (self.arrival.source, self.arrival.local);
+        sealing::send(session, &[option], to, turn);
+    }
+}
+
+fn acknowledge(
+    turn: &Turn<'_>,
+    arrival: Arrival,
+    sequence: u64,
+    echo: ChallengeToken,
+    outcome: Outcome,
+    challenge: Option<ChallengeToken>,
+) -> VcOption {
+    VcOption::ConnectionUpdateAcknowledge(ConnectionUpdateAcknowledge {
+        sequence,
+        outcome,
+        echo,
+        challenge: challenge.unwrap_or(NO_CHALLENGE),
+        claimed: turn.claimed(arrival.source),
+    })
+}
+
+/// In an acknowledgement: the path is proven, nothing is asked.
+pub(crate) const NO_CHALLENGE: ChallengeToken = ChallengeToken([0; 8]);

@@ -1,0 +1,172 @@
+//! VC options from the peer: each goes to the machine it concerns, the answers go back together.
+//!
+//! All of them were authenticated by the session; where they came from was not, so an address that has proven
+//! nothing gets at most three bytes per byte (RFC 9000 §8).
+
+use std::sync::Arc;
+
+use stead_noise::session::Session;
+use stead_wire::message::SessionIndex;
+use stead_wire::options::{self, ConnectionUpdate, ConnectionUpdateAcknowledge, VcOption};
+
+use super::non_migrator::{NO_CHALLENGE, Verdict};
+use super::{Peer, migrator, sealing};
+use crate::allowance::Allowance;
+use crate::drops::Discard;
+use crate::event::{Happening, Mover};
+use crate::notice::Arrival;
+use crate::turn::Turn;
+
+/// One message's options and how they came.
+struct Delivery {
+    session: Arc<Session>,
+    arrival: Arrival,
+    bytes: usize,
+    /// The message echoed a challenge of ours, so its source is proven.
+    echoed: bool,
+    answers: Vec<VcOption>,
+}
+
+impl Peer {
+    /// Acts on a message's options.
+    pub(crate) fn on_options(
+        &mut self,
+        index: SessionIndex,
+        from: (Arrival, usize),
+        encoded: &[u8],
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(session) = self.handshaking.by_index(index).cloned() else { return };
+        let (arrival, bytes) = from;
+        let mut delivery = Delivery { session, arrival, bytes, echoed: false, answers: Vec::new() };
+        let mut listed = Vec::new();
+        for option in options::decode(encoded) {
+            match option {
+                Ok(option) => listed.push(option),
+                Err(_) => turn.path.drops().count(Discard::MalformedOptions),
+            }
+        }
+        if !listed.is_empty() && self.negotiation.on_option() {
+            self.tell(Happening::VcEnhanced, turn);
+            delivery.answers.push(migrator::points(turn));
+        }
+        // Echoes first: they prove the address that the rest of the message speaks for.
+        listed.sort_by_key(|option| !matches!(option, VcOption::PathResponse(_)));
+        for option in &listed {
+            if let Err(reason) = self.on_option(option, &mut delivery, turn) {
+                turn.path.drops().count(reason);
+            }
+        }
+        self.answer(delivery, turn);
+    }
+
+    fn on_option(
+        &mut self,
+        option: &VcOption,
+        delivery: &mut Delivery,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Discard> {
+        match option {
+            VcOption::Probe(probe) => {
+                self.negotiation.on_probe(probe);
+                self.paths.compare(probe.claimed, delivery.arrival.source);
+                delivery.answers.push(super::Negotiation::reply(turn.claimed(delivery.arrival.source)));
+            }
+            VcOption::ProbeReply(probe) => {
+                self.negotiation.on_probe(probe);
+                self.paths.compare(probe.claimed, delivery.arrival.source);
+                self.proofs.acknowledge(turn.now);
+            }
+            VcOption::AttachmentPoints(points) => self.paths.advertise(points.as_slice()),
+            VcOption::PathChallenge(token) => delivery.answers.push(VcOption::PathResponse(*token)),
+            VcOption::PathResponse(token) => {
+                if let Some(rtt) = self.proofs.on_response(*token, turn.now) {
+                    self.paths.measured(rtt);
+                    return Ok(());
+                }
+                let proven = self.non_migrator.on_response(*token, delivery.arrival, turn.now)?;
+                delivery.echoed = true;
+                self.proofs.acknowledge(turn.now);
+                self.adopt(proven, true, Mover::Peer, turn);
+            }
+            VcOption::ConnectionUpdate(update) => return self.on_update(update, delivery, turn),
+            VcOption::ConnectionUpdateAcknowledge(acknowledge) => {
+                return self.on_acknowledge(acknowledge, delivery, turn);
+            }
+            VcOption::ConnectionUpdateRequest(request) => {
+                let claimed = turn.claimed(delivery.arrival.source);
+                delivery.answers.push(self.migrator.on_request(claimed, turn));
+                delivery.answers.push(VcOption::PathResponse(request.challenge));
+            }
+            VcOption::Unknown { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// CU: the peer says where it is (seed 001 par. 62; seed 002 claim 12).
+    fn on_update(
+        &mut self,
+        update: &ConnectionUpdate,
+        delivery: &mut Delivery,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Discard> {
+        let arrival = delivery.arrival;
+        let settled = self.paths.validated() && self.paths.active_remote() == Some(arrival.source);
+        let order = (delivery.session.created(), update.sequence);
+        let sealing = self.handshaking.sealing(turn.now).cloned();
+        let session = sealing.as_ref().unwrap_or(&delivery.session);
+        let from = (arrival, delivery.bytes);
+        let verdict = self.non_migrator.on_update(order, update.challenge, from, settled, session, turn)?;
+        self.paths.compare(update.claimed, arrival.source);
+        match verdict {
+            // An update that answers our own request needs no acknowledgement (seed 001 figure 14).
+            Verdict::SamePlace(_) if delivery.echoed => {}
+            Verdict::SamePlace(acknowledge) => delivery.answers.push(acknowledge),
+            // Credited and answered by the trial itself.
+            Verdict::UnderTrial => delivery.bytes = 0,
+        }
+        Ok(())
+    }
+
+    /// CUA: the peer has changed, the new path is proven, we resume (seed 002 claims 1 d, 8).
+    fn on_acknowledge(
+        &mut self,
+        acknowledge: &ConnectionUpdateAcknowledge,
+        delivery: &mut Delivery,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Discard> {
+        let proven = self.migrator.on_acknowledge(acknowledge, turn.now)?;
+        self.paths.compare(acknowledge.claimed, delivery.arrival.source);
+        self.proofs.acknowledge(turn.now);
+        self.adopt(proven, true, Mover::Us, turn);
+        self.non_migrator.settle();
+        if acknowledge.challenge != NO_CHALLENGE {
+            delivery.answers.push(VcOption::PathResponse(acknowledge.challenge));
+        }
+        Ok(())
+    }
+
+    /// Sends the answers back to where the options came from, within the limit if that is not proven.
+    fn answer(&mut self, delivery: Delivery, turn: &mut Turn<'_>) {
+        let Delivery { session, arrival, bytes, answers, .. } = delivery;
+        if answers.is_empty() {
+            return;
+        }
+        let proven = self.paths.validated() && self.paths.active_remote() == Some(arrival.source);
+        let len = sealing::sealed_len(sealing::encoded_len(&answers));
+        let mut alone = Allowance::default();
+        let within = proven || {
+            let allowance = self.non_migrator.allowance(arrival).unwrap_or(&mut alone);
+            allowance.credit(bytes);
+            allowance.spend(len)
+        };
+        if !within {
+            turn.path.drops().count(Discard::AmplificationLimit);
+            return;
+        }
+        let sealing = self.handshaking.sealing(turn.now).cloned().unwrap_or(session);
+        if sealing::send(&sealing, &answers, (arrival.source, arrival.local), turn) {
+            self.lane.stamp_sent(false, turn.now);
+        }
+    }
+}

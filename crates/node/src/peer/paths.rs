@@ -1,0 +1,171 @@
+//! Where a peer is reached: the active path, and the attachment points where else it might be.
+//!
+//! Keeps the facts; when to leave a path and whether to believe a new one is decided by the
+//! [migrator](super::migrator) and the [non-migrator](super::non_migrator).
+
+use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use stead_lct::{Attachment, PathId};
+use stead_wire::time::Duration;
+
+use crate::attachment::LocalAttachment;
+
+/// How many attachment points are tried at once. More would be noise: a host has one or two per family.
+const MOST_TARGETS: usize = 6;
+
+/// One peer's paths.
+#[derive(Debug)]
+pub(crate) struct Paths {
+    active: Option<Arc<Attachment>>,
+    validated: bool,
+    rtt: Option<Duration>,
+    configured: Vec<SocketAddr>,
+    advertised: Vec<SocketAddr>,
+    next: PathId,
+    public: Option<bool>,
+}
+
+impl Paths {
+    pub(crate) const fn new(configured: Vec<SocketAddr>) -> Self {
+        Self {
+            active: None,
+            validated: false,
+            rtt: None,
+            configured,
+            advertised: Vec::new(),
+            next: PathId(1),
+            public: None,
+        }
+    }
+
+    /// Makes the path between `local` and `remote` the active one.
+    ///
+    /// The same pair keeps its path and its id; a path once validated stays so.
+    pub(crate) fn activate(
+        &mut self,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+        validated: bool,
+    ) -> Arc<Attachment> {
+        if let Some(active) =
+            self.active.as_ref().filter(|active| active.remote == remote && active.local == local)
+        {
+            self.validated |= validated;
+            return Arc::clone(active);
+        }
+        let attachment = Arc::new(Attachment { local, remote, path: self.next });
+        self.next = PathId(self.next.0.wrapping_add(1));
+        self.validated = validated;
+        self.rtt = None;
+        self.active = Some(Arc::clone(&attachment));
+        attachment
+    }
+
+    pub(crate) const fn active(&self) -> Option<&Arc<Attachment>> {
+        self.active.as_ref()
+    }
+
+    pub(crate) fn active_remote(&self) -> Option<SocketAddr> {
+        self.active.as_ref().map(|active| active.remote)
+    }
+
+    pub(crate) const fn validated(&self) -> bool {
+        self.validated
+    }
+
+    pub(crate) const fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    /// Takes a round-trip time measured on the active path.
+    pub(crate) const fn measured(&mut self, rtt: Duration) {
+        self.rtt = Some(rtt);
+    }
+
+    /// Replaces the attachment points that the peer says it has.
+    pub(crate) fn advertise(&mut self, points: &[SocketAddr]) {
+        self.advertised = points.to_vec();
+    }
+
+    /// Learns from one message whether the peer is public (seed 001 par. 106, figure 19).
+    pub(crate) fn compare(&mut self, claimed: Option<SocketAddr>, apparent: SocketAddr) {
+        if let Some(claimed) = claimed {
+            self.public = Some(claimed == apparent);
+        }
+    }
+
+    pub(crate) const fn public(&self) -> Option<bool> {
+        self.public
+    }
+
+    /// Every attachment point where the peer might be, the likeliest first: the active one, those it told us
+    /// of, those configured.
+    pub(crate) fn candidates(&self) -> Vec<SocketAddr> {
+        let mut candidates: Vec<SocketAddr> = Vec::new();
+        for point in
+            self.active_remote().into_iter().chain(self.advertised.iter().chain(&self.configured).copied())
+        {
+            if !candidates.contains(&point) {
+                candidates.push(point);
+            }
+        }
+        candidates
+    }
+
+    /// The candidates that a route leads to from where we are attached, with our source address for each.
+    pub(crate) fn targets(&self, here: &LocalAttachment) -> Vec<(SocketAddr, IpAddr)> {
+        let reachable = |point: SocketAddr| Some((point, here.source_for(point.ip())?));
+        self.candidates().into_iter().filter_map(reachable).take(MOST_TARGETS).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attachment::Cause;
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_same_pair_keeps_its_path_and_another_pair_gets_a_new_one() {
+        let mut paths = Paths::new(Vec::new());
+        let first = paths.activate(at("192.0.2.1:1"), None, false);
+        assert_eq!(paths.activate(at("192.0.2.1:1"), None, true).path, first.path);
+        assert!(paths.validated());
+        assert_eq!(paths.activate(at("192.0.2.1:1"), None, false).path, first.path);
+        assert!(paths.validated(), "proof is not lost by using the path");
+
+        let second = paths.activate(at("192.0.2.2:1"), None, false);
+        assert_ne!(second.path, first.path);
+        assert!(!paths.validated());
+    }
+
+    #[test]
+    fn only_reachable_candidates_are_targets_and_the_active_one_comes_first() {
+        let mut paths = Paths::new(vec![at("192.0.2.1:1"), at("[2001:db8::1]:1")]);
+        paths.activate(at("192.0.2.9:9"), None, true);
+        paths.advertise(&[at("192.0.2.1:1"), at("[2001:db8::7]:1")]);
+
+        let v4_only = LocalAttachment {
+            default_source_v4: Some("10.0.0.2".parse().unwrap()),
+            ..LocalAttachment::detached(Cause::Changed)
+        };
+        let targets: Vec<_> = paths.targets(&v4_only).into_iter().map(|(remote, _)| remote).collect();
+        assert_eq!(targets, [at("192.0.2.9:9"), at("192.0.2.1:1")]);
+        assert!(paths.targets(&LocalAttachment::detached(Cause::Changed)).is_empty());
+    }
+
+    #[test]
+    fn a_peer_is_public_if_it_comes_from_where_it_says_it_is() {
+        let mut paths = Paths::new(Vec::new());
+        paths.compare(None, at("192.0.2.1:1"));
+        assert_eq!(paths.public(), None, "it said nothing");
+        paths.compare(Some(at("10.0.0.2:1")), at("192.0.2.1:1"));
+        assert_eq!(paths.public(), Some(false));
+        paths.compare(Some(at("192.0.2.1:1")), at("192.0.2.1:1"));
+        assert_eq!(paths.public(), Some(true));
+    }
+}

@@ -1,0 +1,60 @@
+//! Building transport messages in the node: what does not go through the workers' path.
+//!
+//! Plaintext = IP datagram, then options, then zero padding (seed 001 figure 20); options alone where no packet
+//! is at hand.
+
+use core::net::{IpAddr, SocketAddr};
+
+use stead_noise::session::Session;
+use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, padded_len};
+use stead_wire::options::VcOption;
+
+use crate::turn::Turn;
+
+/// Lays out `packet`, `options` and padding, with room for header and tag.
+pub(crate) fn layout(packet: &[u8], options: &[VcOption]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(sealed_len(packet.len() + encoded_len(options)));
+    message.resize(TRANSPORT_HEADER_LEN, 0);
+    message.extend_from_slice(packet);
+    for option in options {
+        option.encode(&mut message);
+    }
+    let plaintext = message.len() - TRANSPORT_HEADER_LEN;
+    message.resize(sealed_len(plaintext), 0);
+    message
+}
+
+/// Lays out `packet` alone.
+pub(crate) fn plain(packet: &[u8]) -> Vec<u8> {
+    layout(packet, &[])
+}
+
+/// Seals `options` alone. `None` if the session may seal no more.
+fn seal(session: &Session, options: &[VcOption]) -> Option<Vec<u8>> {
+    let counter = session.reserve(1)?;
+    let mut message = layout(&[], options);
+    session.seal_in_place(counter, &mut message);
+    Some(message)
+}
+
+/// Seals and sends `options` alone; says whether it could. No option at all is WireGuard's keepalive.
+pub(crate) fn send(
+    session: &Session,
+    options: &[VcOption],
+    to: (SocketAddr, Option<IpAddr>),
+    turn: &mut Turn<'_>,
+) -> bool {
+    let Some(message) = seal(session, options) else { return false };
+    turn.transmit(to.0, to.1, message);
+    true
+}
+
+/// Bytes of `options` before padding.
+pub(crate) fn encoded_len(options: &[VcOption]) -> usize {
+    options.iter().map(VcOption::encoded_len).sum()
+}
+
+/// Length of the datagram that carries a plaintext of `len` bytes.
+pub(crate) const fn sealed_len(len: usize) -> usize {
+    TRANSPORT_HEADER_LEN + padded_len(len) + TAG_LEN
+}

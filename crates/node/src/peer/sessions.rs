@@ -1,0 +1,130 @@
+//! What handshakes and unexpected messages mean for a peer's path (no move is believed before it is proven).
+
+use std::sync::Arc;
+
+use stead_noise::handshake::Responder;
+use stead_noise::session::Session;
+use stead_wire::message::{CookieReply, Response, SessionIndex};
+
+use super::migrator::Proven;
+use super::{Peer, PeerKind, sealing};
+use crate::drops::Discard;
+use crate::event::{Happening, Mover};
+use crate::notice::Arrival;
+use crate::turn::Turn;
+
+impl Peer {
+    /// The session has to be renewed, by whoever began it.
+    pub(crate) fn on_session_ages(&mut self, turn: &mut Turn<'_>) {
+        let ages = self.handshaking.sealing(turn.now).is_some_and(|session| {
+            session.wants_rekey_on_send(turn.now) || session.wants_rekey_on_receive(turn.now)
+        });
+        if ages {
+            let targets = self.likely_targets(turn);
+            self.handshaking.begin(&targets, turn);
+        }
+    }
+
+    /// The peer asks for a session.
+    pub(crate) fn on_initiation(
+        &mut self,
+        responder: Responder,
+        sender: SessionIndex,
+        arrival: Arrival,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Discard> {
+        self.handshaking.on_initiation(responder, sender, arrival, turn)?;
+        self.lane.stamp_received(false, turn.now);
+        // A plain peer roams by any authenticated message, as WireGuard says. A VC enhanced one has to prove the
+        // new place first: its first message in the new session does.
+        if !self.negotiation.enhanced() || self.paths.active().is_none() {
+            self.adopt(at(arrival), false, Mover::Roaming, turn);
+        }
+        Ok(())
+    }
+
+    /// The peer answered our initiation.
+    pub(crate) fn on_response(
+        &mut self,
+        response: &Response<'_>,
+        arrival: Arrival,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Discard> {
+        let anew = self.handshaking.sealing(turn.now).is_none();
+        let established = self.handshaking.on_response(response, arrival, turn)?;
+        self.on_contact(anew, turn);
+        let mover = if self.migrator.unsettled() { Mover::Us } else { Mover::Roaming };
+        match established.target {
+            // Only whoever got our initiation there could answer it: the path is proven.
+            Some((remote, local)) => {
+                let proven = Proven { remote, local, rtt: Some(established.rtt) };
+                self.adopt(proven, true, mover, turn);
+            }
+            None => self.adopt(at(arrival), false, mover, turn),
+        }
+        self.migrator.settle();
+        self.non_migrator.settle();
+        self.tell(Happening::SessionEstablished { initiated: true }, turn);
+        if self.stage.len() == 0 {
+            // The responder may not send before it heard from us in the new session (WireGuard paper §5.4.4).
+            self.send_keepalive(&established.session, turn);
+        }
+        Ok(())
+    }
+
+    /// Under load the peer wants to see a cookie first.
+    pub(crate) fn on_cookie(&mut self, reply: &CookieReply<'_>, turn: &Turn<'_>) -> Result<(), Discard> {
+        self.handshaking.on_cookie(reply, turn.now)
+    }
+
+    /// A message in a session not yet in use, or from an address that is not the active path's.
+    pub(crate) fn on_unexpected(&mut self, index: SessionIndex, from: (Arrival, usize), turn: &mut Turn<'_>) {
+        let (arrival, bytes) = from;
+        self.on_first_message(index, arrival, turn);
+        if self.paths.active_remote() == Some(arrival.source) {
+            return;
+        }
+        let Some(session) = self.handshaking.by_index(index).cloned() else { return };
+        match self.negotiation.kind() {
+            // Perhaps its NAT rebound. Perhaps somebody forwards its datagrams. Ask (CUR), and believe the answer.
+            PeerKind::Enhanced => self.non_migrator.on_sighting(arrival, bytes, &session, turn),
+            PeerKind::Plain | PeerKind::Unknown => self.adopt(at(arrival), false, Mover::Roaming, turn),
+        }
+    }
+
+    /// If this is the first message of a session that we responded to, the session is in use from now on, and the
+    /// path that our response took is proven.
+    pub(crate) fn on_first_message(&mut self, index: SessionIndex, arrival: Arrival, turn: &mut Turn<'_>) {
+        let anew = self.handshaking.sealing(turn.now).is_none();
+        let Some(confirmed) = self.handshaking.on_confirmation(index, turn) else { return };
+        self.on_contact(anew, turn);
+        self.tell(Happening::SessionEstablished { initiated: false }, turn);
+        if confirmed.answered_to.is_some_and(|to| to.source == arrival.source) {
+            self.adopt(at(arrival), true, Mover::Peer, turn);
+            self.non_migrator.settle();
+        }
+    }
+
+    /// A handshake completed; `anew` if no session was alive before it.
+    fn on_contact(&mut self, anew: bool, turn: &mut Turn<'_>) {
+        self.lane.stamp_received(false, turn.now);
+        self.lane.forget_unanswered();
+        self.proofs.acknowledge(turn.now);
+        if anew {
+            self.negotiation.restart();
+        }
+    }
+
+    /// WireGuard's keepalive: an empty message.
+    pub(super) fn send_keepalive(&self, session: &Arc<Session>, turn: &mut Turn<'_>) {
+        let Some(active) = self.paths.active() else { return };
+        let to = (active.remote, active.local.map(|point| point.ip()));
+        if sealing::send(session, &[], to, turn) {
+            self.lane.stamp_sent(false, turn.now);
+        }
+    }
+}
+
+const fn at(arrival: Arrival) -> Proven {
+    Proven { remote: arrival.source, local: arrival.local, rtt: None }
+}

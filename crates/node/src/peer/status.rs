@@ -1,0 +1,130 @@
+//! A peer as plain data, for people and programs.
+
+use core::net::SocketAddr;
+
+use stead_noise::keys::PublicKey;
+use stead_wire::time::{Duration, Instant};
+
+use super::{Peer, PeerKind};
+use crate::event::Suspension;
+use crate::lane::LaneTraffic;
+use crate::settings::Prefix;
+
+/// Proofs in both directions younger than this make a peer [`Condition::Proven`]. Three times the interval at
+/// which proof is asked for while data flows.
+const PROOF_FRESH: Duration = Duration::from_secs(30);
+
+/// How a peer stands, judged by proofs and never by hope.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Condition {
+    /// No session, and none is being made.
+    NoSession,
+    /// A handshake is under way.
+    Handshaking,
+    /// Traffic is suspended because of a move.
+    Held(Suspension),
+    /// There is a session, but the last proof in one direction is old.
+    Unproven,
+    /// Both directions were proven a short time ago.
+    Proven,
+}
+
+/// The active path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PathStatus {
+    /// Our attachment point; `None` leaves it to the system's routes.
+    pub local: Option<SocketAddr>,
+    /// The peer's attachment point.
+    pub remote: SocketAddr,
+    /// Whether the peer proved that it is there.
+    pub validated: bool,
+    /// Round-trip time, where one was measured.
+    pub rtt: Option<Duration>,
+}
+
+/// One peer, as it stands. Times are moments of the driver's clock.
+#[derive(Clone, Debug)]
+pub struct PeerStatus {
+    /// Its configured name.
+    pub name: String,
+    /// Its identity.
+    pub public_key: PublicKey,
+    /// What belongs to it.
+    pub allowed_ips: Vec<Prefix>,
+    /// What it speaks.
+    pub kind: PeerKind,
+    /// How it stands.
+    pub condition: Condition,
+    /// Since when its traffic is held.
+    pub held_since: Option<Instant>,
+    /// How many packets wait for it.
+    pub held_packets: usize,
+    /// Where it is reached.
+    pub path: Option<PathStatus>,
+    /// Where else it might be.
+    pub candidates: Vec<SocketAddr>,
+    /// When something authenticated last came from it.
+    pub last_received: Option<Instant>,
+    /// When something of ours last provably arrived there.
+    pub last_acknowledged: Option<Instant>,
+    /// When the last handshake completed.
+    pub last_handshake: Option<Instant>,
+    /// How many completed.
+    pub handshakes: u64,
+    /// How often we moved.
+    pub moves_local: u64,
+    /// How often it moved.
+    pub moves_remote: u64,
+    /// Inner traffic.
+    pub traffic: LaneTraffic,
+    /// Whether it is public; `None` if it never claimed an attachment point.
+    pub public: Option<bool>,
+    /// Our index of the session in use.
+    pub session: Option<u32>,
+}
+
+impl Peer {
+    pub(crate) fn status(&self, now: Instant) -> PeerStatus {
+        let active = self.paths.active();
+        PeerStatus {
+            name: self.about.name.clone(),
+            public_key: self.about.key,
+            allowed_ips: self.about.allowed_ips.clone(),
+            kind: self.negotiation.kind(),
+            condition: self.condition(now),
+            held_since: self.suspended.map(|(_, since)| since),
+            held_packets: self.stage.len(),
+            path: active.map(|active| PathStatus {
+                local: active.local,
+                remote: active.remote,
+                validated: self.paths.validated(),
+                rtt: self.paths.rtt(),
+            }),
+            candidates: self.paths.candidates(),
+            last_received: self.lane.last_received(),
+            last_acknowledged: self.proofs.acknowledged(),
+            last_handshake: self.handshaking.completed_at(),
+            handshakes: self.handshaking.completed(),
+            moves_local: self.moves.ours,
+            moves_remote: self.moves.theirs,
+            traffic: self.lane.traffic(),
+            public: self.paths.public(),
+            session: self.session_index(now),
+        }
+    }
+
+    fn condition(&self, now: Instant) -> Condition {
+        let fresh = |proof: Option<Instant>| proof.is_some_and(|at| now - at <= PROOF_FRESH);
+        if let Some((why, _)) = self.suspended {
+            return Condition::Held(why);
+        }
+        match (self.handshaking.sealing(now), self.handshaking.in_flight()) {
+            (None, true) => Condition::Handshaking,
+            (None, false) => Condition::NoSession,
+            (Some(_), _) if fresh(self.lane.last_received()) && fresh(self.proofs.acknowledged()) => {
+                Condition::Proven
+            }
+            (Some(_), _) => Condition::Unproven,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A peer's timers: WireGuard's (paper §6.5), and those of its machines.
+
+use stead_noise::schedule::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT};
+use stead_wire::options::VcOption;
+use stead_wire::time::{Duration, Instant};
+
+use super::migrator::Overdue;
+use super::{Peer, sealing};
+use crate::drops::Discard;
+use crate::event::Happening;
+use crate::node::Wake;
+use crate::turn::Turn;
+
+/// Data without any answer for this long asks for a new handshake (WireGuard paper §6.5).
+pub(super) const SILENCE: Duration = KEEPALIVE_TIMEOUT.saturating_add(REKEY_TIMEOUT);
+
+impl Peer {
+    /// The next moment at which something is to be done for this peer, and what.
+    pub(crate) fn poll_timeout(&self) -> Option<(Instant, Wake)> {
+        let owes = self.lane.unacknowledged_since().map(|since| since + KEEPALIVE_TIMEOUT);
+        let waits = self.lane.unanswered_since().map(|since| since + SILENCE);
+        [
+            (self.handshaking.poll_timeout(), Wake::Handshake),
+            (self.negotiation.poll_timeout(), Wake::Probe),
+            (self.migrator.poll_timeout(), Wake::Update),
+            (self.non_migrator.poll_timeout(), Wake::Challenge),
+            (owes, Wake::Keepalive),
+            (waits, Wake::Silence),
+            (self.persistent_due(), Wake::PersistentKeepalive),
+            (self.proof_due(), Wake::Proof),
+        ]
+        .into_iter()
+        .filter_map(|(at, wake)| Some((at?, wake)))
+        .min_by_key(|(at, _)| *at)
+    }
+
+    /// Does whatever is due.
+    pub(crate) fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
+        let targets = self.likely_targets(turn);
+        if self.handshaking.handle_timeout(&targets, turn) {
+            let dropped = self.stage.clear();
+            turn.path.drops().count_many(Discard::HeldTooLong, dropped as u64);
+            self.tell(Happening::HandshakeGaveUp { dropped }, turn);
+        }
+        if self.negotiation.handle_timeout(self.lane.last_received(), turn.now) {
+            self.tell(Happening::Plain, turn);
+        }
+        self.move_on(turn);
+        self.answer_silence(turn);
+        self.keep_alive(turn);
+        self.ask_for_proof(turn);
+    }
+
+    /// After the peer's traffic has been looked at: watch it further, or let the next packet wake us.
+    pub(crate) fn rest(&self) {
+        self.lane.disarm_if_quiet();
+    }
+
+    fn move_on(&mut self, turn: &mut Turn<'_>) {
+        let session = self.handshaking.sealing(turn.now).cloned();
+        let overdue = self.migrator.handle_timeout(session.as_deref(), turn);
+        if overdue == Overdue::SessionDoubtful {
+            let targets = self.every_target(turn);
+            self.handshaking.begin(&targets, turn);
+        }
+        for lost in self.non_migrator.handle_timeout(session.as_deref(), turn) {
+            self.tell(Happening::PathUnproven { remote: lost.source }, turn);
+        }
+    }
+
+    fn answer_silence(&mut self, turn: &mut Turn<'_>) {
+        if self.lane.unanswered_since().is_some_and(|since| turn.now >= since + SILENCE) {
+            let targets = self.every_target(turn);
+            self.handshaking.begin(&targets, turn);
+            self.lane.forget_unanswered();
+        }
+    }
+
+    fn keep_alive(&mut self, turn: &mut Turn<'_>) {
+        let owed =
+            self.lane.unacknowledged_since().is_some_and(|since| turn.now >= since + KEEPALIVE_TIMEOUT);
+        let persistent = self.persistent_due().is_some_and(|at| turn.now >= at);
+        if !owed && !persistent {
+            return;
+        }
+        self.keepalive_tried = Some(turn.now);
+        match self.handshaking.sealing(turn.now).cloned() {
+            Some(session) if self.suspension().is_none() => self.send_keepalive(&session, turn),
+            // What cannot go now is not owed later: the session's end or the move's end sends something anyway.
+            Some(_) => {}
+            None => self.want(turn),
+        }
+        if owed && self.lane.unacknowledged_since().is_some() {
+            self.lane.stamp_sent(false, turn.now);
+        }
+    }
+
+    fn persistent_due(&self) -> Option<Instant> {
+        let interval = self.about.persistent_keepalive?;
+        let last = [self.lane.last_sent(), self.lane.last_received(), self.keepalive_tried]
+            .into_iter()
+            .flatten()
+            .max();
+        Some(last.map_or(Instant::ZERO, |last| last + interval))
+    }
+
+    /// When a VC enhanced peer should be asked to prove that it hears us.
+    fn proof_due(&self) -> Option<Instant> {
+        let flowing = self.negotiation.enhanced() && self.suspension().is_none();
+        self.proofs.due(self.lane.last_sent()).filter(|_| flowing)
+    }
+
+    fn ask_for_proof(&mut self, turn: &mut Turn<'_>) {
+        if self.proof_due().is_none_or(|at| turn.now < at) {
+            return;
+        }
+        let (Some(session), Some(active)) =
+            (self.handshaking.sealing(turn.now).cloned(), self.paths.active().cloned())
+        else {
+            return;
+        };
+        let token = turn.fresh_challenge();
+        let to = (active.remote, active.local.map(|point| point.ip()));
+        sealing::send(&session, &[VcOption::PathChallenge(token)], to, turn);
+        self.lane.stamp_sent(false, turn.now);
+        self.proofs.ask(token, turn.now);
+    }
+}
