@@ -95,10 +95,10 @@ impl CookieChecker {
     /// Whether the sender received a cookie of ours at `source` a short time ago.
     #[must_use]
     pub fn mac2_valid(&self, macs: &Macs<'_>, source: SocketAddr, now: Instant) -> bool {
-        [&self.current, &self.previous].into_iter().flatten().any(|secret| {
+        let secrets = self.current.iter().chain(&self.previous);
+        secrets.filter(|secret| secret.checks(now)).any(|secret| {
             let cookie = secret.cookie(source);
-            let mac2 = blake2s::mac(&cookie[..], &[macs.covered_by_mac2]);
-            secret.checks(now) && mac2.ct_eq(macs.mac2).into()
+            blake2s::mac(&cookie[..], &[macs.covered_by_mac2]).ct_eq(macs.mac2).into()
         })
     }
 

@@ -1,8 +1,9 @@
 //! The handshake: two messages that prove who both are and give a session's keys (WireGuard paper §5.4).
 //!
 //! Noise `IKpsk2` over snow, with the messages' bodies exactly WireGuard's. An [`Initiator`] or a [`Responder`] is
-//! one attempt; when to attempt, whether a timestamp is newer than the last one from that peer, and which preshared key belongs to
-//! it is the caller's to decide, and the macs around the body are [`cookie`](crate::cookie)'s.
+//! one attempt; when to attempt, whether a timestamp is newer than the last one from that peer, and which
+//! preshared key belongs to it is the caller's to decide, and the macs around the body are
+//! [`cookie`](crate::cookie)'s.
 //!
 //! # Life-cycle
 //! [`Initiator::start`] → message 1 → [`Responder::receive`] → (who is it, is it fresh) →
@@ -15,10 +16,11 @@
 //! - The ephemeral key comes from the caller's stream, so the same seed gives the same bytes.
 //!
 //! # Secrets
-//! Ephemeral and static keys, cipher keys and the intermediate values of the key derivation are wiped, and the
-//! preshared key is lent to snow only while it is read. Snow's chaining key is not: it stays in freed memory until reused.
+//! Ephemeral and static keys, cipher keys, snow's state and the intermediate values of the key derivation are wiped, and
+//! the preshared key is lent to snow only while it is read. Copies that snow makes on the stack are not.
 
 mod resolver;
+mod state;
 mod timestamp;
 
 use core::fmt;
@@ -31,6 +33,7 @@ use zeroize::Zeroizing;
 use crate::keys::{PresharedKey, PublicKey, StaticSecret};
 use crate::random::RandomStream;
 use resolver::{EphemeralSlot, Resolver};
+use state::WipedState;
 pub use timestamp::Tai64N;
 
 /// Which side of the handshake a node was. Only an initiator renews a session by its age.
@@ -78,7 +81,7 @@ pub enum HandshakeError {
 
 /// A handshake that we began and whose response is awaited.
 pub struct Initiator {
-    noise: Box<HandshakeState>,
+    noise: WipedState,
     preshared: PresharedKey,
     index: SessionIndex,
 }
@@ -102,7 +105,7 @@ impl Initiator {
         let ephemeral = EphemeralSlot::default();
         ephemeral.put(random);
         let builder = builder(local, &ephemeral)?.remote_public_key(&remote.0)?;
-        let mut noise = Box::new(builder.build_initiator()?);
+        let mut noise = WipedState::new(builder.build_initiator()?);
 
         let mut body = [0; INITIATION_NOISE_LEN];
         noise.write_message(&timestamp.0, &mut body)?;
@@ -138,7 +141,7 @@ impl Initiator {
 
 /// A handshake that a peer began: who it says to be, proven by its static key, and not answered yet.
 pub struct Responder {
-    noise: Box<HandshakeState>,
+    noise: WipedState,
     ephemeral: EphemeralSlot,
     peer_index: SessionIndex,
     remote: PublicKey,
@@ -155,7 +158,7 @@ impl Responder {
     /// key in it is of low order.
     pub fn receive(local: &StaticSecret, message: &Initiation<'_>) -> Result<Self, HandshakeError> {
         let ephemeral = EphemeralSlot::default();
-        let mut noise = Box::new(builder(local, &ephemeral)?.build_responder()?);
+        let mut noise = WipedState::new(builder(local, &ephemeral)?.build_responder()?);
 
         let mut timestamp = Tai64N([0; 12]);
         noise.read_message(message.noise, &mut timestamp.0)?;

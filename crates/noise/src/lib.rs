@@ -9,9 +9,8 @@
 //! [`session`] with its [`replay`] window, and the [`schedule`] by which sessions follow one another.
 //!
 //! # Secrets in memory
-//! Keys of ours are wiped when dropped, and so are the states of the AEADs and of Diffie-Hellman. Three places
-//! are out of reach without unsafe code: the chaining key inside snow's handshake state, copies that snow and
-//! the compiler make on the stack, and the stack state of BLAKE2s.
+//! Keys of ours are wiped when dropped, and so are the states of the handshake, of the AEADs and of
+//! Diffie-Hellman. Out of reach without unsafe code are copies that snow, BLAKE2s and the compiler make on the stack.
 
 mod aead;
 mod blake2s;
