@@ -100,3 +100,21 @@ impl IpHeaders {
         self.tuple.destination.ip()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reversing_swaps_both_ends_and_keeps_the_protocol() {
+        let (a, b) = (SocketAddr::from(([10, 0, 0, 1], 1)), SocketAddr::from(([10, 0, 0, 2], 2)));
+        let there = FiveTuple { source: a, destination: b, protocol: Protocol::UDP };
+        assert_eq!(there.reversed(), FiveTuple { source: b, destination: a, protocol: Protocol::UDP });
+    }
+
+    #[test]
+    fn protocols_print_as_words_where_there_is_one() {
+        let names = [1, 6, 17, 58, 47].map(|number| Protocol(number).to_string());
+        assert_eq!(names, ["icmp", "tcp", "udp", "icmpv6", "ip-47"]);
+    }
+}

@@ -76,3 +76,22 @@ impl Add<Duration> for UnixTime {
         Self(self.0.saturating_add(after))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_stops_at_both_ends_of_time() {
+        let late = Instant::from_micros(u64::MAX);
+        assert_eq!(late + Duration::from_micros(1), late);
+        assert_eq!(Instant::ZERO + Duration::MAX, late);
+        assert_eq!(Instant::ZERO - late, Duration::ZERO);
+        assert_eq!(UnixTime(Duration::MAX) + Duration::from_secs(1), UnixTime(Duration::MAX));
+    }
+
+    #[test]
+    fn an_instant_is_printed_in_seconds() {
+        assert_eq!(Instant::from_micros(1_000_007).to_string(), "1.000007s");
+    }
+}
