@@ -56,7 +56,7 @@ pub struct Network(Arc<Inner>);
 impl Network {
     /// Builds the router and joins it to `internet` by the line `number`.
     pub(crate) fn build(
-        internet: &Namespace,
+        internet: &Arc<Namespace>,
         name: &str,
         number: u8,
         plan: &NetworkPlan,
@@ -74,6 +74,7 @@ impl Network {
         let network = Inner {
             name: name.to_owned(),
             line: Line { number },
+            internet: Arc::clone(internet),
             router: Arc::new(router),
             v4,
             v6,
@@ -82,7 +83,7 @@ impl Network {
             leases: Mutex::default(),
         };
         network.make_inside()?;
-        network.join(internet)?;
+        network.join()?;
         if network.translated {
             network.router.run(|inside| inside.translate(UPLINK, Ports::Kept))??;
         }
@@ -190,6 +191,7 @@ impl Network {
 struct Inner {
     name: String,
     line: Line,
+    internet: Arc<Namespace>,
     router: Arc<Namespace>,
     v4: Option<Prefix>,
     v6: Option<Prefix>,
@@ -216,10 +218,10 @@ impl Inner {
     }
 
     /// The line to the internet always speaks both families; what is behind it decides which are used.
-    fn join(&self, internet: &Namespace) -> Result<(), RigError> {
+    fn join(&self) -> Result<(), RigError> {
         let (line, descriptor) = (self.line, self.router.descriptor());
         let public: Vec<Prefix> = self.v4.filter(|_| !self.translated).into_iter().chain(self.v6).collect();
-        internet.run(move |inside| {
+        self.internet.run(move |inside| {
             let end = line.interface();
             inside.add_pair(&end, UPLINK)?;
             inside.give(UPLINK, descriptor)?;
@@ -237,7 +239,7 @@ impl Inner {
             }
             Ok::<_, RigError>(())
         })??;
-        internet.run(move |inside| {
+        self.internet.run(move |inside| {
             public.into_iter().try_for_each(|to| {
                 let via = Some(line.place(Family::of(to.address), 2).address);
                 inside.add_route(&Route { to, via, interface: line.interface(), metric: None })

@@ -1,7 +1,6 @@
 //! The world: an internet in the middle, networks around it, hosts that move between them.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::address::Prefix;
@@ -11,10 +10,10 @@ use crate::namespace::Namespace;
 use crate::network::{MOST_NETWORKS, Network, NetworkPlan};
 use crate::sysctl::Settings;
 
-/// Networks, and the internet that joins them. Dropping it and its hosts removes everything.
+/// Networks, and the internet that joins them. It all goes when the last handle to any of it is dropped.
 #[derive(Debug)]
 pub struct World {
-    internet: Namespace,
+    internet: Arc<Namespace>,
     networks: Mutex<u8>,
     began: Instant,
 }
@@ -26,7 +25,7 @@ impl World {
     /// What the kernel refused; [`Requirements::check`](crate::Requirements::check) says it in advance.
     pub fn new() -> Result<Self, RigError> {
         let internet = Namespace::new("internet", Settings { forwards: true, ..Settings::default() })?;
-        Ok(Self { internet, networks: Mutex::new(0), began: Instant::now() })
+        Ok(Self { internet: Arc::new(internet), networks: Mutex::new(0), began: Instant::now() })
     }
 
     /// When the world was made: the zero of its log.

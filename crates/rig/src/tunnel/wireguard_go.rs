@@ -58,8 +58,6 @@ struct Peer<'a> {
 fn start(host: &Host, inner: Inner, keys: &Keys, peer: &Peer<'_>) -> Result<End, RigError> {
     let mut command = Command::new("wireguard-go");
     command.args(["-f", INTERFACE]).env("LOG_LEVEL", "error");
-    // It would print a long notice that the kernel could do the same.
-    command.env("WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD", "1");
     let process = host.spawn(command)?;
     await_control(host, &process)?;
 
