@@ -1,8 +1,9 @@
-//! Macs and cookies: what a handshake message must carry to be worth a look (WireGuard paper §5.3, §5.4.4, §5.4.7).
+//! Macs and cookies: what a handshake message must carry to be worth a look (WireGuard paper §5.3, §5.4.4,
+//! §5.4.7).
 //!
-//! `mac1` shows that the sender knows whom it speaks to. `mac2` shows, while we are under load, that it can receive at
-//! the address that it sends from: it is made with a cookie that we sent there. Whether we are under load is the
-//! node's to decide, and so is what to do with a message whose macs are right.
+//! `mac1` shows that the sender knows whom it speaks to. `mac2` shows, while we are under load, that it can
+//! receive at the address that it sends from: it is made with a cookie that we sent there. Whether we are
+//! under load is the node's to decide, and so is what to do with a message whose macs are right.
 //!
 //! # Life-cycle
 //! [`CookieStore::finish_macs`] → message → [`CookieChecker::mac1_valid`] → (under load)
@@ -10,7 +11,8 @@
 //!
 //! # Invariants
 //! - Answering a stranger stores nothing about it.
-//! - A cookie holds for one address and port, at least [`COOKIE_LIFETIME`] after it was given and less than twice that.
+//! - A cookie holds for one address and port, at least [`COOKIE_LIFETIME`] after it was given and less than
+//!   twice that.
 //! - A cookie reply is believed once per message of ours, and only if it is for that message.
 
 use core::net::{IpAddr, SocketAddr};
@@ -32,7 +34,8 @@ pub const COOKIE_LIFETIME: Duration = Duration::from_secs(120);
 /// Bytes of mac1, of mac2 and of a cookie.
 pub const MAC_LEN: usize = 16;
 
-/// The key of mac1 in all messages to one receiver. Not secret: whoever knows the receiver's public key knows it.
+/// The key of mac1 in all messages to one receiver. Not secret: whoever knows the receiver's public key knows
+/// it.
 #[derive(Clone)]
 pub struct Mac1Key([u8; 32]);
 
@@ -102,7 +105,8 @@ impl CookieChecker {
         })
     }
 
-    /// The cookie reply to the message with these macs, whose mac1 was valid, from `receiver`'s handshake at `source`.
+    /// The cookie reply to the message with these macs, whose mac1 was valid, from `receiver`'s handshake at
+    /// `source`.
     pub fn reply(
         &mut self,
         macs: &Macs<'_>,
@@ -159,7 +163,8 @@ impl CookieStore {
         }
     }
 
-    /// Writes mac1 and, with a cookie younger than [`COOKIE_LIFETIME`], mac2 into an initiation or a response.
+    /// Writes mac1 and, with a cookie younger than [`COOKIE_LIFETIME`], mac2 into an initiation or a
+    /// response.
     ///
     /// # Panics
     /// If `message` is too short to hold both macs.
@@ -208,7 +213,8 @@ impl Secret {
         now - self.made < 2 * COOKIE_LIFETIME
     }
 
-    /// The cookie of `source`. With the port (§5.4.7), or one host behind a NAT could spend its neighbours' cookies.
+    /// The cookie of `source`. With the port (§5.4.7), or one host behind a NAT could spend its neighbours'
+    /// cookies.
     fn cookie(&self, source: SocketAddr) -> Zeroizing<[u8; MAC_LEN]> {
         let port = source.port().to_be_bytes();
         // A dual-stack socket shows IPv4 sources mapped into IPv6.

@@ -1,8 +1,8 @@
 //! The handshake: two messages that prove who both are and give a session's keys (WireGuard paper §5.4).
 //!
-//! Noise `IKpsk2` over snow, with the messages' bodies exactly WireGuard's. An [`Initiator`] or a [`Responder`] is
-//! one attempt; when to attempt, whether a timestamp is newer than the last one from that peer, and which
-//! preshared key belongs to it is the caller's to decide, and the macs around the body are
+//! Noise `IKpsk2` over snow, with the messages' bodies exactly WireGuard's. An [`Initiator`] or a
+//! [`Responder`] is one attempt; when to attempt, whether a timestamp is newer than the last one from that
+//! peer, and which preshared key belongs to it is the caller's to decide, and the macs around the body are
 //! [`cookie`](crate::cookie)'s.
 //!
 //! # Life-cycle
@@ -89,8 +89,8 @@ pub struct Initiator {
 impl Initiator {
     /// Begins a handshake with `remote` and returns the initiation to send, its macs still zero.
     ///
-    /// `index` is what we will call the session. `timestamp` must be later than that of any initiation sent to this
-    /// peer before.
+    /// `index` is what we will call the session. `timestamp` must be later than that of any initiation sent
+    /// to this peer before.
     ///
     /// # Errors
     /// [`HandshakeError::LowOrderKey`] if `remote` is of low order.
@@ -173,7 +173,8 @@ impl Responder {
         self.remote
     }
 
-    /// When the initiator says that it began: never the same or earlier in a genuine next message of that peer.
+    /// When the initiator says that it began: never the same or earlier in a genuine next message of that
+    /// peer.
     #[must_use]
     pub fn timestamp(&self) -> Tai64N {
         self.timestamp
@@ -181,7 +182,8 @@ impl Responder {
 
     /// Answers and returns the response to send, its macs still zero, and the session's keys.
     ///
-    /// `index` is what we call the session. A wrong `psk` shows only at the initiator, which ignores the response.
+    /// `index` is what we call the session. A wrong `psk` shows only at the initiator, which ignores the
+    /// response.
     ///
     /// # Errors
     /// [`HandshakeError::LowOrderKey`] if the initiator's keys give zero with our ephemeral one.

@@ -1,6 +1,7 @@
 //! Static keys: who a node is (D3), and the preshared key of a pair of peers.
 //!
-//! Written and read as `wg` does it: 44 characters of base64. Never reads files or makes randomness; the program does.
+//! Written and read as `wg` does it: 44 characters of base64. Never reads files or makes randomness; the
+//! program does.
 //!
 //! # Invariants
 //! - A [`StaticSecret`] is clamped, so that two texts of one key compare equal.
@@ -63,8 +64,8 @@ impl StaticSecret {
 }
 
 impl PublicKey {
-    /// The virtual address that belongs to this key and to no other (D3): fd73:7465:6164::/48 ("fd" and "stead"
-    /// in ASCII), then 80 bits of a hash of the key.
+    /// The virtual address that belongs to this key and to no other (D3): fd73:7465:6164::/48 ("fd" and
+    /// "stead" in ASCII), then 80 bits of a hash of the key.
     #[must_use]
     pub fn virtual_address(&self) -> Ipv6Addr {
         let hash = blake2s::hash(&[VIRTUAL_ADDRESS_LABEL, &self.0]);
@@ -101,7 +102,8 @@ impl PresharedKey {
     }
 }
 
-/// The secret shared by the owners of `secret` and `public`; `None` if `public` is of low order (RFC 7748 §6.1).
+/// The secret shared by the owners of `secret` and `public`; `None` if `public` is of low order (RFC 7748
+/// §6.1).
 pub(crate) fn diffie_hellman(
     secret: &[u8; KEY_LEN],
     public: &[u8; KEY_LEN],

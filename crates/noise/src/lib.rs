@@ -1,8 +1,8 @@
 //! Keys, handshake, session, replay window, cookies and the rekey schedule of the tunnel.
 //!
-//! The cryptography of WireGuard (D1), as machines without IO: time and randomness come in as arguments. Which
-//! peer a message belongs to, where it is sent and when a timer fires is the node's business; how bytes are laid
-//! out is [`stead_wire`]'s.
+//! The cryptography of WireGuard (D1), as machines without IO: time and randomness come in as arguments.
+//! Which peer a message belongs to, where it is sent and when a timer fires is the node's business; how bytes
+//! are laid out is [`stead_wire`]'s.
 //!
 //! # Reading order
 //! [`keys`] and [`random`], then a handshake ([`handshake`], guarded by [`cookie`]), then what it yields: a

@@ -1,10 +1,11 @@
 //! Which counters of a session were seen: each is accepted once, in any order within a window.
 //!
 //! Any number of workers share a [`ReplayWindow`] without a lock. It does not authenticate: the session asks
-//! [`ReplayWindow::check`] before opening, to spare the work, and [`ReplayWindow::accept`] only once the tag was right.
+//! [`ReplayWindow::check`] before opening, to spare the work, and [`ReplayWindow::accept`] only once the tag
+//! was right.
 //!
-//! A ring of words, each an epoch and a bitmap for 32 counters, with the epoch telling which round of the ring
-//! the bitmap is about:
+//! A ring of words, each an epoch and a bitmap for 32 counters, with the epoch telling which round of the
+//! ring the bitmap is about:
 //! ```text
 //!  counter: |      epoch … | slot (9 bits) | bit (5 bits) |
 //!
@@ -27,8 +28,8 @@ use stead_wire::message::Counter;
 
 use crate::session::Discard;
 
-/// How far below the greatest counter others are still accepted: WireGuard's kernel keeps about as many, enough for
-/// 10 Gbit/s of full packets to be reordered by 9 ms.
+/// How far below the greatest counter others are still accepted: WireGuard's kernel keeps about as many,
+/// enough for 10 Gbit/s of full packets to be reordered by 9 ms.
 pub const REPLAY_WINDOW: u64 = 8192;
 
 /// The counters seen in one direction of one session.

@@ -14,7 +14,8 @@ pub use keypairs::Keypairs;
 /// After this many messages either side renews the session.
 pub const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
 
-/// Counters from here on are not used: 2^64 - 2^13 - 1, so that the window never meets the end of the numbers.
+/// Counters from here on are not used: 2^64 - 2^13 - 1, so that the window never meets the end of the
+/// numbers.
 pub const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
 
 /// Sending in a session this old makes its initiator renew it.
@@ -23,26 +24,29 @@ pub const REKEY_AFTER_TIME: Duration = Duration::from_secs(120);
 /// A session this old neither sends nor receives.
 pub const REJECT_AFTER_TIME: Duration = Duration::from_secs(180);
 
-/// How long an unanswered handshake is tried again before it is given up, until there is something to send again.
+/// How long an unanswered handshake is tried again before it is given up, until there is something to send
+/// again.
 pub const REKEY_ATTEMPT_TIME: Duration = Duration::from_secs(90);
 
 /// How long a response is awaited before the handshake is begun anew.
 pub const REKEY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Random addition to [`REKEY_TIMEOUT`] at most, so that two peers do not keep beginning at the same moment (§6.1).
+/// Random addition to [`REKEY_TIMEOUT`] at most, so that two peers do not keep beginning at the same moment
+/// (§6.1).
 pub const REKEY_TIMEOUT_JITTER: Duration = Duration::from_millis(333);
 
 /// Who received and had nothing to send for this long sends an empty message.
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Who sent and received nothing for this long, though the peer should have sent a keepalive, begins a handshake (§6.5).
+/// Who sent and received nothing for this long, though the peer should have sent a keepalive, begins a
+/// handshake (§6.5).
 pub const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Without a new session for this long, every key of the peer is forgotten (§6.3).
 pub const FORGET_AFTER_TIME: Duration = Duration::from_secs(540);
 
-/// Receiving in a session this old makes its initiator renew it: late enough that sending usually did before, early
-/// enough for a keepalive and a retried handshake to fit before [`REJECT_AFTER_TIME`].
+/// Receiving in a session this old makes its initiator renew it: late enough that sending usually did before,
+/// early enough for a keepalive and a retried handshake to fit before [`REJECT_AFTER_TIME`].
 const REKEY_AFTER_TIME_RECEIVING: Duration = Duration::from_secs(165);
 
 impl Session {

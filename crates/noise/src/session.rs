@@ -1,7 +1,8 @@
 //! A session: the two keys of a finished handshake, sealing and opening transport messages in place.
 //!
-//! Used through `&self` by any number of workers at once; nothing is allocated and nothing is locked per message.
-//! How old a session may grow is [`schedule`](crate::schedule)'s; what a plaintext says is the wire crate's.
+//! Used through `&self` by any number of workers at once; nothing is allocated and nothing is locked per
+//! message. How old a session may grow is [`schedule`](crate::schedule)'s; what a plaintext says is the wire
+//! crate's.
 //!
 //! # Life-cycle
 //! [`Session::new`] → for each message [`Session::reserve`] and [`Session::seal_in_place`], or
@@ -77,7 +78,8 @@ impl Session {
         self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok().map(Counter)
     }
 
-    /// Makes a transport message of a buffer that holds room for the header, the padded plaintext, and room for the tag.
+    /// Makes a transport message of a buffer that holds room for the header, the padded plaintext, and room
+    /// for the tag.
     ///
     /// Each reserved counter must be used for one message only.
     ///

@@ -4,8 +4,8 @@ use crate::keys::tests::hex;
 use crate::random::Random;
 use stead_wire::message::{INITIATION_LEN, Message};
 
-/// The cookie reply for a fixed initiation, and that initiation's mac2, as computed by a separate program from
-/// WireGuard's paper.
+/// The cookie reply for a fixed initiation, and that initiation's mac2, as computed by a separate program
+/// from WireGuard's paper.
 const REPLY: &str = concat!(
     "0300000044332211ef07634c73c14adf05a6a59eb57b09be0a638461f21d5457627131153445a925f3e4f87212d4d3d8",
     "81394893456497878863bf0105138a11",

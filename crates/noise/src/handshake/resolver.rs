@@ -46,7 +46,8 @@ impl CryptoResolver for Resolver {
 
 /// Where the bytes of the one ephemeral key of a handshake wait until snow asks for them.
 ///
-/// Snow takes its random source when the handshake is made, but a responder needs randomness only if it answers.
+/// Snow takes its random source when the handshake is made, but a responder needs randomness only if it
+/// answers.
 #[derive(Clone, Default)]
 pub(super) struct EphemeralSlot(Arc<Mutex<Option<Zeroizing<[u8; 32]>>>>);
 
@@ -160,8 +161,8 @@ impl Cipher for ChaChaPoly {
     }
 }
 
-/// A sealed static key: the longest ciphertext in either message. (None of them is secret once opened: a public
-/// key, a timestamp, nothing.)
+/// A sealed static key: the longest ciphertext in either message. (None of them is secret once opened: a
+/// public key, a timestamp, nothing.)
 const LONGEST_SEALED: usize = 32 + TAG_LEN;
 
 #[derive(Default)]
@@ -224,7 +225,8 @@ impl Hash for Blake2s {
         self.hmac(&chaining_key[..HASH_LEN], material, &mut key[..]);
         let mut chained = Zeroizing::new([0; HASH_LEN + 1]);
         for (i, out) in [out1, out2, out3].into_iter().take(outputs).enumerate() {
-            // The first output is of the byte 1 alone, each further one of the output before it and its number.
+            // The first output is of the byte 1 alone, each further one of the output before it and its
+            // number.
             let start = if i == 0 { HASH_LEN } else { 0 };
             chained[HASH_LEN] = i as u8 + 1;
             self.hmac(&key[..], &chained[start..], out);
@@ -242,8 +244,8 @@ pub(super) mod tests {
     use crate::handshake::{CONSTRUCTION, IDENTIFIER};
     use crate::keys::PublicKey;
 
-    /// The body of an initiation that follows the rules up to the static key, where it seals `claimed` instead of a key of
-    /// its own. What follows cannot be right: it would take the secret of `claimed`.
+    /// The body of an initiation that follows the rules up to the static key, where it seals `claimed`
+    /// instead of a key of its own. What follows cannot be right: it would take the secret of `claimed`.
     pub(in crate::handshake) fn initiation_claiming(
         claimed: &PublicKey,
         responder: &PublicKey,

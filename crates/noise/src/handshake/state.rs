@@ -1,7 +1,7 @@
 //! Snow's handshake state, wiped when dropped.
 //!
-//! Snow does not wipe its chaining key, from which the session's keys follow, and gives no access to it. But a state
-//! can be overwritten by another one where it lies: by one that has seen no key yet.
+//! Snow does not wipe its chaining key, from which the session's keys follow, and gives no access to it. But
+//! a state can be overwritten by another one where it lies: by one that has seen no key yet.
 
 use core::hint::black_box;
 use core::ops::{Deref, DerefMut};

@@ -10,8 +10,8 @@ use stead_wire::time::{Duration, Instant, UnixTime};
 const HERE: SessionIndex = SessionIndex(0x1122_3344);
 const THERE: SessionIndex = SessionIndex(0x5566_7788);
 
-/// The handshake of `Cast::new` as computed by a separate program from WireGuard's paper with another library's
-/// X25519, ChaCha20-Poly1305 and BLAKE2s.
+/// The handshake of `Cast::new` as computed by a separate program from WireGuard's paper with another
+/// library's X25519, ChaCha20-Poly1305 and BLAKE2s.
 pub(crate) const INITIATION: &str = concat!(
     "01000000443322110c1387a8372bce0c7812a216f59f3323075aeaf72aad61dc8b5f5e5c206c1f05e7761579d909e2d4",
     "eb6cd40ca091b292cc8fb938207aa91ea1ac69b62a58699420149fa882d131292a11272a9077dee41e46df209cff2bc2",

@@ -18,8 +18,8 @@ impl From<UnixTime> for Tai64N {
     }
 }
 
-/// The label of 1970-01-01 00:00:00 UTC: 2^62, and the ten seconds that TAI was ahead. Leap seconds since are not counted,
-/// as in every WireGuard implementation.
+/// The label of 1970-01-01 00:00:00 UTC: 2^62, and the ten seconds that TAI was ahead. Leap seconds since are
+/// not counted, as in every WireGuard implementation.
 const TAI_AT_UNIX_EPOCH: u64 = (1 << 62) + 10;
 
 #[cfg(test)]

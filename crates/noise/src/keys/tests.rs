@@ -13,8 +13,8 @@ const SHARED: [u8; 32] = [
     0x7e, 0x21, 0xc9, 0x47, 0xd1, 0x9e, 0x33, 0x76, 0xf0, 0x9b, 0x3c, 0x1e, 0x16, 0x17, 0x42,
 ];
 
-/// Every encoding of a point of low order on Curve25519 or its twist: 0, 1, two points of order 8, p-1, p, p+1, and
-/// these with the ignored top bit set.
+/// Every encoding of a point of low order on Curve25519 or its twist: 0, 1, two points of order 8, p-1, p,
+/// p+1, and these with the ignored top bit set.
 pub(crate) fn low_order_points() -> Vec<PublicKey> {
     let order_eight_a = hex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800");
     let order_eight_b = hex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157");

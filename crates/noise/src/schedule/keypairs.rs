@@ -1,7 +1,8 @@
 //! The sessions with one peer, and which of them seals.
 //!
-//! Handshakes replace sessions while messages are in flight, so older sessions go on opening until they expire. More
-//! of them are kept than WireGuard keeps, so that handshakes begun by both sides at once lose nothing either.
+//! Handshakes replace sessions while messages are in flight, so older sessions go on opening until they
+//! expire. More of them are kept than WireGuard keeps, so that handshakes begun by both sides at once lose
+//! nothing either.
 //!
 //! # Life-cycle of a session
 //! ```text
@@ -11,8 +12,8 @@
 //! ```
 //!
 //! # Invariants
-//! - Only `current` seals: of an initiated session the peer is known to have the keys, of a responded one only
-//!   after it was confirmed by a message (WireGuard paper §5.4.5).
+//! - Only `current` seals: of an initiated session the peer is known to have the keys, of a responded one
+//!   only after it was confirmed by a message (WireGuard paper §5.4.5).
 //! - No more than [`SESSIONS_AT_MOST`] sessions.
 
 use std::sync::Arc;
@@ -60,7 +61,8 @@ impl Keypairs {
         self.retire([replaced, None])
     }
 
-    /// A message of the peer authenticated in the session `index`. If that is the next one, it becomes the current one.
+    /// A message of the peer authenticated in the session `index`. If that is the next one, it becomes the
+    /// current one.
     ///
     /// Returns whether it did: then what waits for a session can be sent.
     pub fn confirm(&mut self, index: SessionIndex, now: Instant) -> bool {
@@ -118,8 +120,8 @@ impl Keypairs {
     }
 }
 
-/// The current and the next one, and three more: enough for both sides to begin at once and for one of the handshakes to
-/// be begun anew. Each costs about 5 KiB.
+/// The current and the next one, and three more: enough for both sides to begin at once and for one of the
+/// handshakes to be begun anew. Each costs about 5 KiB.
 const SESSIONS_AT_MOST: usize = 5;
 
 #[cfg(test)]

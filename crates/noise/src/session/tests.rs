@@ -1,6 +1,7 @@
 use super::*;
 use crate::keys::tests::hex;
 use std::collections::BTreeSet;
+use std::sync::Barrier;
 use std::thread;
 use stead_wire::message::padded_len;
 use zeroize::Zeroizing;
@@ -201,6 +202,29 @@ fn workers_share_a_session_without_reusing_a_counter_or_losing_a_message() {
 
     assert_eq!(counters.len(), 200 * (1 + 2 + 3));
     assert_eq!(counters.iter().copied().collect::<BTreeSet<_>>(), (0..1200).collect());
+}
+
+#[test]
+fn of_workers_with_the_same_message_one_opens_it() {
+    const WORKERS: usize = 3;
+    let (here, there) = pair();
+    let gate = Barrier::new(WORKERS);
+    // Long messages: all workers are past the first look at the window before one of them is through.
+    let messages: Vec<_> = (0..50).map(|_| sealed(&here, &[7; 30_000])).collect();
+
+    let opened: usize = thread::scope(|scope| {
+        let work = || {
+            let mine = messages.clone().into_iter().map(|mut message| {
+                gate.wait();
+                there.open_in_place(&mut message).is_ok()
+            });
+            mine.filter(|opened| *opened).count()
+        };
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    });
+
+    assert_eq!(opened, messages.len());
 }
 
 #[test]

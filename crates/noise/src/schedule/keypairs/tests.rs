@@ -95,7 +95,8 @@ fn a_rekey_by_either_side_loses_nothing_in_flight() {
         receive(&mut there, &first, T0).unwrap();
         let (mut initiator, mut responder) = if old_initiator_renews { (here, there) } else { (there, here) };
 
-        // In flight while the handshake runs: sent before it, while only the responder has the keys, and after.
+        // In flight while the handshake runs: sent before it, while only the responder has the keys, and
+        // after.
         let mut to_responder = vec![send(&initiator, T0)];
         let mut to_initiator = vec![send(&responder, T0)];
         let (new_here, new_there) = ends(2, T0);
