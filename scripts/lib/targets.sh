@@ -3,7 +3,7 @@
 #   Debian's rustc, cargo and library sources --> std built for the target --> cargo check
 #   mingw (Windows), zig in a Python venv (macOS), nasm -----------------------^ the C and assembly of dependencies
 #
-# The rig and the suites are left out: network namespaces are Linux.
+# Libraries and programs of the whole workspace; what only Linux can do says so in the source.
 # shellcheck shell=bash
 
 # shellcheck source=scripts/lib/packages.sh
@@ -24,9 +24,6 @@ readonly TARGET_PACKAGES="
   x86_64-w64-mingw32-g++                      | g++-mingw-w64-x86-64
   nasm                                        | nasm
 "
-
-# The crates that a user of any platform gets.
-readonly PORTABLE=(--workspace --exclude stead-rig --exclude stead-tests)
 
 stage_targets() {
   local built target runner log warnings
@@ -71,5 +68,5 @@ check_target() {
   local target=$1 runner=$2 built=$3
   env PATH="$built/venv/bin:/usr/bin:/bin" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
     CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_TARGET_DIR="$built" \
-    "$runner" check "${PORTABLE[@]}" --target "$target"
+    "$runner" check --workspace --target "$target"
 }
