@@ -107,19 +107,38 @@ impl Configuration {
         routes
     }
 
-    fn read(path: &Path, findings: &mut Vec<Finding>) -> Option<Self> {
-        let bytes = match read_bounded(path) {
-            Ok(bytes) => bytes,
-            Err(mistake) => {
-                findings.push(Finding::mistake(None, mistake));
-                return None;
-            }
-        };
-        let document = Document::parse(&bytes).map_err(|mut found| findings.append(&mut found)).ok()?;
-        let raw = Raw::read(&document, findings)?;
-        let directory = path.parent().unwrap_or(Path::new(""));
-        raw.resolve(directory, findings)
+    /// Where the program that runs this configuration can be asked, without touching any key file.
+    ///
+    /// # Errors
+    /// A [`Report`], as of [`Configuration::load`], if the file itself has mistakes.
+    pub fn control_socket_of(path: &Path) -> Result<PathBuf, Report> {
+        let mut findings = Vec::new();
+        let socket =
+            read_raw(path, &mut findings).map(|raw| raw.control_socket(directory_of(path), &mut findings));
+        let report = Report::new(path, findings);
+        socket.filter(|_| report.errors() == 0).ok_or(report)
     }
+
+    fn read(path: &Path, findings: &mut Vec<Finding>) -> Option<Self> {
+        read_raw(path, findings)?.resolve(directory_of(path), findings)
+    }
+}
+
+fn read_raw(path: &Path, findings: &mut Vec<Finding>) -> Option<Raw> {
+    let bytes = match read_bounded(path) {
+        Ok(bytes) => bytes,
+        Err(mistake) => {
+            findings.push(Finding::mistake(None, mistake));
+            return None;
+        }
+    };
+    let document = Document::parse(&bytes).map_err(|mut found| findings.append(&mut found)).ok()?;
+    Raw::read(&document, findings)
+}
+
+/// Where paths in a configuration begin.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, Mistake> {

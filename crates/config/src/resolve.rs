@@ -26,11 +26,8 @@ impl Raw {
     /// `directory` is where the configuration lies: paths in it begin there.
     pub(crate) fn resolve(self, directory: &Path, findings: &mut Vec<Finding>) -> Option<Configuration> {
         self.doubts(findings);
+        let control_socket = self.control_socket(directory, findings);
         let interface = self.interface.map(|name| name.value).unwrap_or_default();
-        let control_socket = match self.control_socket {
-            Some(path) => checked_socket(&path, directory, findings),
-            None => control_socket::default_for(&interface),
-        };
         let secret = self.private_key_file.and_then(|file| load_secret(&file, directory, findings));
         let own_key = secret.as_ref().map(StaticSecret::public_key);
 
@@ -60,6 +57,19 @@ impl Raw {
             peers,
             warnings: Report::new(directory, Vec::new()),
         })
+    }
+
+    /// The control socket that is named, or the one that belongs to the interface.
+    pub(crate) fn control_socket(&self, directory: &Path, findings: &mut Vec<Finding>) -> PathBuf {
+        let Some(path) = &self.control_socket else {
+            let interface = self.interface.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+            return control_socket::default_for(&interface);
+        };
+        let socket = directory.join(&path.value);
+        if let Err(mistake) = control_socket::check("control_socket", &socket) {
+            findings.push(Finding::mistake(Some(path.place), mistake));
+        }
+        socket
     }
 
     fn doubts(&self, findings: &mut Vec<Finding>) {
@@ -130,14 +140,6 @@ fn load<K>(
             None
         }
     }
-}
-
-fn checked_socket(path: &Located<String>, directory: &Path, findings: &mut Vec<Finding>) -> PathBuf {
-    let socket = directory.join(&path.value);
-    if let Err(mistake) = control_socket::check("control_socket", &socket) {
-        findings.push(Finding::mistake(Some(path.place), mistake));
-    }
-    socket
 }
 
 /// WireGuard's customary port.

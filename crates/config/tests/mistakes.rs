@@ -146,3 +146,17 @@ fn peers_come_by_name_and_routes_by_length() {
     assert_eq!(routes[..2], ["10.1.0.0/16 alice", "10.0.0.0/8 bob"]);
     assert_eq!(routes.len(), 4, "and one for each key's address");
 }
+
+#[test]
+fn the_control_socket_is_known_without_reading_any_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("stead.yaml");
+    fs::write(&file, "private_key_file: nowhere.key\ncontrol_socket: here.sock\n").unwrap();
+    assert_eq!(Configuration::control_socket_of(&file).unwrap(), dir.path().join("here.sock"));
+
+    fs::write(&file, "private_key_file: nowhere.key\ninterface: wg-home\n").unwrap();
+    assert_eq!(Configuration::control_socket_of(&file).unwrap().file_stem().unwrap(), "wg-home");
+
+    fs::write(&file, "private_key_file: nowhere.key\ncontrol_socket: [a]\n").unwrap();
+    assert_eq!(Configuration::control_socket_of(&file).unwrap_err().errors(), 1);
+}
