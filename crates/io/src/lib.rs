@@ -1,9 +1,14 @@
 //! The IO around the sans-IO node: TUN device, UDP sockets, address monitor, clock, workers, control socket.
 //!
 //! Nothing here knows what a message means. Platform code sits in one module per platform, below the module
-//! whose interface it serves (`tun/linux.rs`, `monitor/macos.rs`, …).
+//! whose interface it serves (`tun/linux.rs`, `monitor/linux.rs`, …).
 
 pub mod clock;
 pub mod control;
 pub mod drops;
+pub mod monitor;
+pub mod offload;
 pub mod udp;
+
+#[cfg(target_os = "linux")]
+mod netlink;
