@@ -210,13 +210,20 @@ fn a_first_fragment_has_ports_and_a_later_one_has_only_addresses() {
     let first = IpHeaders::parse(&ipv4_with(&[], MORE_FRAGMENTS, 6, &tcp(0x02))).unwrap();
     assert!(first.tcp.is_some_and(|flags| flags.syn));
 
-    for fragment in [MORE_FRAGMENTS | 1, 1, 0x1fff] {
+    for fragment in [MORE_FRAGMENTS | 1, 1, 0x1000, 0x1fff] {
         let later = IpHeaders::parse(&ipv4_with(&[], fragment, 6, &tcp(0x04))).unwrap();
         assert_eq!((later.tuple, later.tcp), (v4(0, 0, Protocol::TCP), None));
     }
     let later =
         IpHeaders::parse(&ipv6(FRAGMENT, &[fragment_header(17, 1, false), vec![1]].concat())).unwrap();
     assert_eq!((later.tuple, later.transport_offset), (v6(0, 0, Protocol::UDP), 48));
+}
+
+#[test]
+fn the_bytes_of_a_later_fragment_are_not_taken_for_extension_headers() {
+    let payload = [fragment_header(DESTINATION_OPTIONS, 1, true), vec![0xff; 8]].concat();
+    let headers = IpHeaders::parse(&ipv6(FRAGMENT, &payload)).unwrap();
+    assert_eq!((headers.tuple, headers.transport_offset), (v6(0, 0, Protocol(DESTINATION_OPTIONS)), 48));
 }
 
 #[test]
