@@ -4,8 +4,12 @@
 //!
 //! ```text
 //! cargo install cargo-fuzz
-//! cd tests/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none message -- -max_total_time=60
+//! cd tests/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none ip -- -max_total_time=60
 //! ```
+//!
+//! What it finds belongs into the corpus as the few inputs that reach new code:
+//! `cargo fuzz cmin --sanitizer none ip -- -set_cover_merge=1 -use_counters=0`, and then the hand-made seeds anew, since
+//! that renames them (the suite tells how).
 
 use stead_wire::ip::IpHeaders;
 use stead_wire::message::{self, Message, TRANSPORT_HEADER_LEN};

@@ -97,10 +97,19 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         encode_transport_header(receiver, Counter(3), &mut header);
         [&header[..], &vec![0xcc; ciphertext]].concat()
     };
+    let reserved_in_use = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        bytes[1] = 1;
+        bytes
+    };
     vec![
         ("initiation", encode_initiation(sender, &[0xee; 108]).to_vec()),
         ("response", encode_response(sender, receiver, &[0xee; 48]).to_vec()),
         ("cookie-reply", encode_cookie_reply(receiver, &[0xaa; 24], &[0xbb; 32]).to_vec()),
+        ("initiation-reserved", reserved_in_use(&encode_initiation(sender, &[0xee; 108]))),
+        ("response-reserved", reserved_in_use(&encode_response(sender, receiver, &[0xee; 48]))),
+        ("cookie-reply-reserved", reserved_in_use(&encode_cookie_reply(receiver, &[0xaa; 24], &[0xbb; 32]))),
+        ("transport-reserved", reserved_in_use(&transport(16))),
         ("keepalive", transport(16)),
         ("transport", transport(64)),
         ("transport-unpadded", transport(60)),
