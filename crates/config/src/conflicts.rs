@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use stead_noise::keys::PublicKey;
 
 use crate::mistake::Mistake;
-use crate::raw::RawPeer;
+use crate::raw::{RawPeer, Whereabouts};
 use crate::report::Finding;
 use crate::value::endpoint::Endpoint;
 use crate::value::prefix::{InterfaceAddress, Prefix};
@@ -62,8 +62,10 @@ fn is_derived(prefix: Prefix) -> bool {
 pub(crate) fn between_endpoints(peers: &[RawPeer], findings: &mut Vec<Finding>) {
     let mut owners: HashMap<&Endpoint, (&str, usize)> = HashMap::new();
     for raw in peers {
-        if !raw.names_endpoints {
+        if raw.whereabouts == Whereabouts::Unsaid {
             findings.push(Finding::warning(Some(raw.place), Warning::NoEndpoint { peer: raw.name.clone() }));
+        }
+        if raw.whereabouts != Whereabouts::Named {
             findings.extend(idle_keepalive(raw));
         }
         for endpoint in &raw.endpoints {

@@ -44,11 +44,22 @@ pub(crate) struct RawPeer {
     pub(crate) place: Position,
     pub(crate) public_key: Option<Located<PublicKey>>,
     pub(crate) preshared_key_file: Option<Located<String>>,
-    /// Whether anything stands under `endpoints:`, good or bad.
-    pub(crate) names_endpoints: bool,
+    /// What is said under `endpoints:`, good or bad.
+    pub(crate) whereabouts: Whereabouts,
     pub(crate) endpoints: Vec<Located<Endpoint>>,
     pub(crate) allowed_ips: Vec<Located<Prefix>>,
     pub(crate) persistent_keepalive: Option<Located<Option<Duration>>>,
+}
+
+/// What a peer's entry says of where it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Whereabouts {
+    /// Nothing; perhaps it was forgotten.
+    Unsaid,
+    /// An empty list: the peer moves about and speaks first.
+    Nowhere,
+    /// Something, which may have mistakes of its own.
+    Named,
 }
 
 impl Raw {
@@ -117,8 +128,11 @@ fn peer(name: String, place: Position, item: Item<'_>, findings: &mut Vec<Findin
             public_key,
         ),
         preshared_key_file: section.optional("preshared_key_file", key_file),
-        names_endpoints: section.is_attempted("endpoints")
-            && !section.item("endpoints").is_some_and(|item| item.is_hollow()),
+        whereabouts: match section.item("endpoints") {
+            Some(item) if item.is_hollow() => Whereabouts::Nowhere,
+            None if !section.is_attempted("endpoints") => Whereabouts::Unsaid,
+            Some(_) | None => Whereabouts::Named,
+        },
         endpoints: section.list("endpoints", endpoint),
         allowed_ips: section
             .list("allowed_ips", |item| item.parsed("a block such as `10.77.0.2/32`", prefix)),

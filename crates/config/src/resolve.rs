@@ -148,5 +148,5 @@ const DEFAULT_PORT: u16 = 51820;
 /// What is left of Ethernet's 1500 bytes after IPv6 (40), UDP (8), header and tag (32).
 const DEFAULT_MTU: u16 = 1420;
 
-/// Some 20 MB of entries: more than a host's own applications open, enough for a hub of many.
+/// Some tens of megabytes: more than a host's own applications open, enough for a hub of many.
 const DEFAULT_CONNECTIONS: usize = 65536;

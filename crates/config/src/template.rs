@@ -73,6 +73,7 @@ mod tests {
         assert!(laptop.peers[0].persistent_keepalive.is_some());
 
         let server = loaded(Template::PublicServer.example());
+        assert!(server.warnings.is_empty(), "{}", server.warnings);
         assert_eq!(server.listen_port, 51820);
         let names: Vec<_> = server.peers.iter().map(|peer| peer.name.as_str()).collect();
         assert_eq!(names, ["laptop", "phone"]);

@@ -80,10 +80,11 @@ impl Warning {
     pub fn hint(&self) -> String {
         match self {
             Self::OpenKeyFile { path, .. } => format!("chmod 600 {}", path.display()),
-            Self::NoPeers => "`configs/roaming-laptop.yaml` shows a peer with every key explained".into(),
+            Self::NoPeers => "`stead init` leaves an example behind `#` signs below `peers:`".into(),
             Self::NoEndpoint { peer } => {
                 format!(
-                    "give an `ip:port` where `{peer}` can be reached, unless this host is the one that waits"
+                    "give an `ip:port` where `{peer}` can be reached, \
+                 or `endpoints: []` if this host waits for it"
                 )
             }
             Self::KeepaliveWithoutEndpoint { .. } => {

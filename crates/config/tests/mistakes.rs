@@ -94,7 +94,10 @@ fn a_file_that_is_not_there_is_reported_with_the_systems_words() {
     let report = Configuration::load(Path::new("/nowhere/stead.yaml")).unwrap_err();
     assert_eq!(
         report.to_string(),
-        "error: cannot read the configuration: No such file or directory\n  --> /nowhere/stead.yaml\n   | expected a readable file of YAML\nhint: `stead init DIR` writes a first configuration\n"
+        "error: cannot read the configuration: No such file or directory\n  \
+         --> /nowhere/stead.yaml\n   \
+         | expected a readable file of YAML\n\
+         hint: `stead init DIR` writes a first configuration\n"
     );
 }
 
