@@ -1,0 +1,255 @@
+//! The running node and its peers, for people.
+//!
+//! Nothing is said of a peer that was not proven: `proven` needs a recent proof in both directions,
+//! whatever else is known, and the ages of both proofs stand beside it.
+
+use core::fmt::Write as _;
+
+use stead_config::Paint;
+use stead_io::control::{PeerKind, PeerReport, PeerState, StatusReport};
+
+use crate::render::quantity;
+use crate::render::table::Table;
+
+/// The node, then its peers, then what was dropped.
+pub(crate) fn render(report: &StatusReport, paint: Paint) -> String {
+    let mut text = node(report, paint);
+    text.push('\n');
+    if report.peers.is_empty() {
+        text.push_str("No peers are configured\n");
+    } else {
+        text.push_str(&peers(&report.peers, paint));
+    }
+    if !report.drops.is_empty() {
+        let mut table = Table::new(["DROPPED", "COUNT"]);
+        for (reason, count) in &report.drops {
+            table.row([reason.clone(), count.to_string()]);
+        }
+        text.push('\n');
+        text.push_str(&table.render(paint));
+    }
+    text
+}
+
+fn node(report: &StatusReport, paint: Paint) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{} {value}", paint.faint(&format!("{name:<16}")));
+    };
+    line("interface", &report.interface);
+    line("public key", &report.public_key);
+    line("addresses", &report.virtual_addresses.join(", "));
+    line("listens on", &format!("UDP port {}", report.listen_port));
+    let changed = quantity::micros(report.attachment.changed);
+    line("attached at", &format!("{}, for {changed}", attached(report)));
+    line("connections", &format!("{} of at most {}", report.connections, report.connections_limit));
+    line("running for", &quantity::micros(report.uptime));
+    text
+}
+
+/// The addresses that packets to anywhere leave from; where there is no way out, the ones there are.
+fn attached(report: &StatusReport) -> String {
+    let attachment = &report.attachment;
+    let defaults: Vec<_> =
+        [attachment.default_v4, attachment.default_v6].iter().flatten().map(ToString::to_string).collect();
+    if !defaults.is_empty() {
+        return defaults.join(" and ");
+    }
+    if attachment.addresses.is_empty() {
+        return "no network".into();
+    }
+    let addresses: Vec<_> = attachment.addresses.iter().map(ToString::to_string).collect();
+    format!("{} without a default route", addresses.join(", "))
+}
+
+/// First what is proven and where, then what it has come to: each narrow enough for a terminal.
+fn peers(peers: &[PeerReport], paint: Paint) -> String {
+    let mut proofs = Table::new(["PEER", "STATE", "LAST HEARD", "LAST HEARD US", "RTT", "PATH"]);
+    let mut records = Table::new(["PEER", "KIND", "HANDSHAKE", "SENT", "RECEIVED", "MOVES HERE", "THERE"]);
+    for peer in peers {
+        proofs.row([
+            peer.name.clone(),
+            state(peer),
+            quantity::age(peer.last_received),
+            quantity::age(peer.last_acknowledged),
+            quantity::round_trip(peer.path.as_ref().and_then(|path| path.rtt)),
+            path(peer),
+        ]);
+        records.row([
+            peer.name.clone(),
+            kind(peer).into(),
+            quantity::age(peer.last_handshake),
+            quantity::bytes(peer.bytes_sent),
+            quantity::bytes(peer.bytes_received),
+            peer.moves_local.to_string(),
+            peer.moves_remote.to_string(),
+        ]);
+    }
+    format!("{}\n{}", proofs.render(paint), records.render(paint))
+}
+
+/// In words; `proven` only if both proofs are there and recent.
+fn state(peer: &PeerReport) -> String {
+    match peer.state {
+        PeerState::NoSession => "no session".into(),
+        PeerState::Handshaking => "handshaking".into(),
+        PeerState::Held => {
+            let since =
+                peer.held_since.map_or(String::new(), |since| format!(" for {}", quantity::micros(since)));
+            format!("held{since}, {} waiting", peer.held_packets)
+        }
+        PeerState::Proven if is_recent(peer.last_received) && is_recent(peer.last_acknowledged) => {
+            "proven".into()
+        }
+        PeerState::Proven | PeerState::Unproven => "unproven".into(),
+    }
+}
+
+fn is_recent(proof: Option<u64>) -> bool {
+    proof.is_some_and(|micros_ago| micros_ago <= RECENT_MICROS)
+}
+
+fn kind(peer: &PeerReport) -> &'static str {
+    match (peer.kind, peer.public) {
+        (PeerKind::Unknown, _) => "not known yet",
+        (PeerKind::Plain, _) => "plain WireGuard",
+        (PeerKind::VcEnhanced, Some(false)) => "VC enhanced, behind NAT",
+        (PeerKind::VcEnhanced, _) => "VC enhanced",
+    }
+}
+
+fn path(peer: &PeerReport) -> String {
+    let Some(path) = &peer.path else {
+        return match peer.candidates.len() {
+            0 => "none, it has to speak first".into(),
+            1 => "none, 1 to try".into(),
+            many => format!("none, {many} to try"),
+        };
+    };
+    let local = path.local.map_or("any".into(), |local| local.to_string());
+    let doubt = if path.validated { "" } else { " (not validated)" };
+    format!("{local} -> {}{doubt}", path.remote)
+}
+
+/// Older than this, a proof says nothing about now: a keepalive answers data after 10 s at most, and
+/// some time is needed on the way.
+const RECENT_MICROS: u64 = 15_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stead_io::control::{AttachmentReport, PathReport};
+
+    fn peer() -> PeerReport {
+        PeerReport {
+            name: "home".into(),
+            public_key: "k".into(),
+            virtual_addresses: vec!["10.77.0.1/32".into()],
+            kind: PeerKind::VcEnhanced,
+            state: PeerState::Proven,
+            held_since: None,
+            held_packets: 0,
+            path: Some(PathReport {
+                local: Some("192.0.2.5:51820".parse().unwrap()),
+                remote: "198.51.100.3:51820".parse().unwrap(),
+                validated: true,
+                rtt: Some(12_300),
+            }),
+            candidates: Vec::new(),
+            last_received: Some(400_000),
+            last_acknowledged: Some(2_100_000),
+            last_handshake: Some(61_000_000),
+            handshakes: 1,
+            moves_local: 3,
+            moves_remote: 0,
+            bytes_sent: 1_234_000,
+            bytes_received: 99,
+            packets_sent: 1000,
+            packets_received: 1,
+            public: Some(true),
+        }
+    }
+
+    fn report(peers: Vec<PeerReport>) -> StatusReport {
+        StatusReport {
+            interface: "stead0".into(),
+            public_key: "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=".into(),
+            virtual_addresses: vec!["fd73:7465:6164::1/128".into(), "10.77.0.2/24".into()],
+            listen_port: 51820,
+            attachment: AttachmentReport {
+                addresses: vec!["192.0.2.5".parse().unwrap()],
+                default_v4: Some("192.0.2.5".parse().unwrap()),
+                default_v6: None,
+                changed: 7_000_000,
+            },
+            uptime: 3_700_000_000,
+            connections: 4,
+            connections_limit: 65536,
+            peers,
+            drops: [("replayed".to_owned(), 2)].into(),
+        }
+    }
+
+    #[test]
+    fn a_report_shows_the_node_its_peers_and_the_drops() {
+        let text = render(&report(vec![peer()]), Paint::Plain);
+        assert_eq!(
+            text,
+            "interface        stead0\n\
+             public key       HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=\n\
+             addresses        fd73:7465:6164::1/128, 10.77.0.2/24\n\
+             listens on       UDP port 51820\n\
+             attached at      192.0.2.5, for 7.0 s\n\
+             connections      4 of at most 65536\n\
+             running for      1h 1m\n\
+             \n\
+             PEER  STATE   LAST HEARD  LAST HEARD US  RTT    PATH\n\
+             home  proven  0.4 s ago   2.1 s ago      12 ms  192.0.2.5:51820 -> 198.51.100.3:51820\n\
+             \n\
+             PEER  KIND         HANDSHAKE  SENT    RECEIVED  MOVES HERE  THERE\n\
+             home  VC enhanced  1m 1s ago  1.2 MB  99 B      3           0\n\
+             \n\
+             DROPPED   COUNT\n\
+             replayed  2\n"
+        );
+    }
+
+    #[test]
+    fn proven_is_said_only_with_a_recent_proof_in_both_directions() {
+        assert_eq!(state(&peer()), "proven");
+        for doubt in [None, Some(15_000_001)] {
+            assert_eq!(state(&PeerReport { last_received: doubt, ..peer() }), "unproven");
+            assert_eq!(state(&PeerReport { last_acknowledged: doubt, ..peer() }), "unproven");
+        }
+    }
+
+    #[test]
+    fn a_held_peer_tells_for_how_long_and_how_much() {
+        let held =
+            PeerReport { state: PeerState::Held, held_since: Some(3_200_000), held_packets: 14, ..peer() };
+        assert_eq!(state(&held), "held for 3.2 s, 14 waiting");
+    }
+
+    #[test]
+    fn a_path_that_is_not_validated_or_not_there_says_so() {
+        let unvalidated = PathReport { validated: false, local: None, ..peer().path.unwrap() };
+        assert_eq!(
+            path(&PeerReport { path: Some(unvalidated), ..peer() }),
+            "any -> 198.51.100.3:51820 (not validated)"
+        );
+        assert_eq!(path(&PeerReport { path: None, ..peer() }), "none, it has to speak first");
+        let candidates = vec!["192.0.2.1:1".parse().unwrap()];
+        assert_eq!(path(&PeerReport { path: None, candidates, ..peer() }), "none, 1 to try");
+    }
+
+    #[test]
+    fn a_host_without_a_way_out_is_not_called_attached_to_the_world() {
+        let mut lost = report(Vec::new());
+        lost.attachment.default_v4 = None;
+        assert_eq!(attached(&lost), "192.0.2.5 without a default route");
+        lost.attachment.addresses.clear();
+        assert_eq!(attached(&lost), "no network");
+        assert!(render(&lost, Paint::Plain).contains("No peers are configured"));
+    }
+}
