@@ -8,6 +8,7 @@ pub mod control;
 pub mod drops;
 pub mod monitor;
 pub mod offload;
+pub mod tun;
 pub mod udp;
 
 #[cfg(target_os = "linux")]

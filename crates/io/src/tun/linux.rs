@@ -1,0 +1,276 @@
+//! Linux: super-packets both ways, addresses and routes through netlink.
+
+use core::net::IpAddr;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd as _, AsRawFd, RawFd};
+use std::sync::Arc;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use nix::net::if_::if_nametoindex;
+use stead_node::Prefix;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tracing::{debug, trace, warn};
+use tun_rs::{DeviceBuilder, SyncDevice};
+
+use super::{DeviceSettings, TunError, VirtualAddress};
+use crate::netlink::Netlink;
+use crate::offload::{Coalescer, MAX_SLICES, Malformed, MergeUdp, Segments, SuperPacket, VirtioHeader};
+
+pub(super) const DRIVER_HINT: &str =
+    "load the module (`modprobe tun`), or let the container have the device /dev/net/tun";
+pub(super) const PRIVILEGE_HINT: &str = "needs root or CAP_NET_ADMIN (`sudo stead up …`)";
+pub(super) const NAME_RULE: &str = "1 to 15 bytes without `/` and white space";
+
+/// A TUN device with offload.
+pub struct Device {
+    tun: SyncDevice,
+    name: String,
+    index: u32,
+}
+
+/// A batch of packets on its way to the host's stack. Packets of one stream are merged, so that the stack
+/// is run through once for all of them.
+pub struct Delivery<'d, 'p> {
+    device: &'d Device,
+    coalescer: Coalescer<'p>,
+}
+
+/// Room that a [`Delivery`] leaves to the next, so that none allocates.
+pub struct Memory(Coalescer<'static>);
+
+/// Reads the device. One per device; registered with the runtime it was made in.
+pub struct Reader {
+    device: AsyncFd<Shared>,
+}
+
+struct Shared(Arc<Device>);
+
+/// As many packets as the kernel's own tunnels queue.
+const QUEUE_LEN: u32 = 1000;
+
+impl Device {
+    /// Longest read: a super-packet and its virtio header.
+    pub const LONGEST_READ: usize = VirtioHeader::LEN + 65_535;
+
+    /// Makes the device, with addresses and routes, and brings it up.
+    ///
+    /// # Errors
+    /// See [`TunError`]; the device is gone again then.
+    pub fn create(settings: &DeviceSettings) -> Result<Self, TunError> {
+        let routes = settings.routes()?;
+        let name = settings.name.clone();
+        if name.is_empty() || name.len() > 15 || name.contains(|c: char| c == '/' || c.is_whitespace()) {
+            return Err(TunError::Name { name });
+        }
+        if if_nametoindex(name.as_str()).is_ok() {
+            return Err(TunError::Exists { name });
+        }
+        let device = Self::open(settings).map_err(|error| open_error(name.clone(), error))?;
+        let io = |source| TunError::Io { name: name.clone(), source };
+        let mut netlink = Netlink::open().map_err(io)?;
+        quieten(&name);
+        for address in &settings.addresses {
+            device.add_address(&mut netlink, *address)?;
+        }
+        device.tun.enabled(true).map_err(io)?;
+        for route in routes {
+            device.add_route(&mut netlink, route)?;
+        }
+        Ok(device)
+    }
+
+    fn open(settings: &DeviceSettings) -> io::Result<Self> {
+        let tun = DeviceBuilder::new()
+            .name(settings.name.clone())
+            .mtu(settings.mtu)
+            .offload(true)
+            .tx_queue_len(QUEUE_LEN)
+            .enable(false)
+            .build_sync()?;
+        tun.set_nonblocking(true)?;
+        let index = tun.if_index()?;
+        debug!(name = settings.name, index, tcp = tun.tcp_gso(), udp = tun.udp_gso(), "Device made");
+        Ok(Self { tun, name: settings.name.clone(), index })
+    }
+
+    /// The interface's index.
+    #[must_use]
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Its name, as the system has it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What a worker keeps from one [`Delivery`] to the next.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        Memory(Coalescer::new(if self.tun.udp_gso() { MergeUdp::Yes } else { MergeUdp::No }))
+    }
+
+    /// Begins to hand a batch of packets to the host's stack.
+    #[must_use]
+    pub fn deliver<'p>(&self, memory: Memory) -> Delivery<'_, 'p> {
+        Delivery { device: self, coalescer: memory.0.recycle() }
+    }
+
+    /// Takes apart what one read gave.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is no packet or cannot be cut as it says.
+    pub fn segments(read: &[u8]) -> Result<Segments<'_>, Malformed> {
+        Segments::of_read(read)
+    }
+
+    /// Hands one packet to the host's stack.
+    ///
+    /// # Errors
+    /// What the system reports; the packet is lost then.
+    pub fn write(&self, packet: &[u8]) -> io::Result<()> {
+        let header = VirtioHeader::PLAIN.encode();
+        self.tun.send_vectored(&[IoSlice::new(&header), IoSlice::new(packet)]).map(drop)
+    }
+
+    fn write_super(&self, packet: &SuperPacket<'_, '_>) -> io::Result<()> {
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let filled = packet.gather(&mut slices);
+        self.tun.send_vectored(&slices[..filled]).map(drop)
+    }
+
+    /// A host without IPv6 goes without the IPv6 addresses.
+    fn add_address(&self, netlink: &mut Netlink, address: VirtualAddress) -> Result<(), TunError> {
+        let mut message = AddressMessage::default();
+        message.header.family = family(address.ip);
+        message.header.prefix_len = address.prefix_len;
+        message.header.index = self.index;
+        message.attributes = vec![AddressAttribute::Local(address.ip), AddressAttribute::Address(address.ip)];
+        match netlink.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE) {
+            Ok(()) => Ok(()),
+            Err(error) if address.ip.is_ipv6() && has_no_ipv6(&error) => {
+                warn!(%address, "This host has no IPv6: going without the address");
+                Ok(())
+            }
+            Err(source) => Err(TunError::Address { address, source }),
+        }
+    }
+
+    fn add_route(&self, netlink: &mut Netlink, prefix: Prefix) -> Result<(), TunError> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family(prefix.address());
+        message.header.destination_prefix_length = prefix.prefix_len();
+        message.header.table = RouteHeader::RT_TABLE_MAIN;
+        message.header.protocol = RouteProtocol::Boot;
+        message.header.scope =
+            if prefix.address().is_ipv4() { RouteScope::Link } else { RouteScope::Universe };
+        message.header.kind = RouteType::Unicast;
+        message.attributes = vec![
+            RouteAttribute::Destination(RouteAddress::from(prefix.address())),
+            RouteAttribute::Oif(self.index),
+        ];
+        match netlink.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL) {
+            Ok(()) => Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Err(TunError::RouteTaken { prefix }),
+            Err(error) if prefix.address().is_ipv6() && has_no_ipv6(&error) => Ok(()),
+            Err(source) => Err(TunError::Route { prefix, source }),
+        }
+    }
+}
+
+impl<'p> Delivery<'_, 'p> {
+    /// Adds a packet; it goes out with [`finish`](Self::finish).
+    pub fn push(&mut self, packet: &'p [u8]) {
+        self.coalescer.push(packet);
+    }
+
+    /// Writes everything, and returns how many packets the system did not take.
+    #[must_use]
+    pub fn finish(self) -> (Memory, u64) {
+        let mut lost = 0;
+        for packet in self.coalescer.super_packets() {
+            if let Err(error) = self.device.write_super(&packet) {
+                trace!(packets = packet.packets(), %error, "Packets not written");
+                lost += packet.packets() as u64;
+            }
+        }
+        (Memory(self.coalescer.recycle()), lost)
+    }
+}
+
+impl Reader {
+    /// Registers the device with the current runtime.
+    ///
+    /// # Errors
+    /// What the system reports when it cannot watch the device.
+    pub fn new(device: Arc<Device>) -> io::Result<Self> {
+        #[expect(unsafe_code, reason = "tokio has no safe way to register for one direction only")]
+        // SAFETY: the device owns its descriptor and keeps it for as long as it lives, and is kept alive here.
+        let device = unsafe {
+            AsyncFd::register_with_interest(Shared(device), Interest::READABLE.add(Interest::ERROR))
+        }?;
+        Ok(Self { device })
+    }
+
+    /// Reads what is there, without asking the runtime first.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is nothing; anything else means that the device is gone.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.device.get_ref().0.tun.recv(buffer)
+    }
+
+    /// Waits for something to read, and reads it. Cancel safe.
+    ///
+    /// # Errors
+    /// When the device is gone.
+    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // A device that was deleted is in error and never readable.
+            let mut ready = self.device.ready(Interest::READABLE.add(Interest::ERROR)).await?;
+            if let Ok(read) = ready.try_io(|device| device.get_ref().0.tun.recv(buffer)) {
+                return read;
+            }
+        }
+    }
+}
+
+impl AsRawFd for Shared {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.tun.as_fd().as_raw_fd()
+    }
+}
+
+/// Without a link-local address of its own the kernel multicasts nothing into the tunnel. Best effort: where
+/// it may not be set, such packets are dropped for want of a peer.
+fn quieten(name: &str) {
+    let setting = format!("/proc/sys/net/ipv6/conf/{name}/addr_gen_mode");
+    if let Err(error) = std::fs::write(&setting, "1") {
+        debug!(setting, %error, "Link-local address stays");
+    }
+}
+
+fn open_error(name: String, error: io::Error) -> TunError {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => TunError::NoDriver { source: error },
+        Some(libc::EPERM | libc::EACCES) => TunError::Forbidden { name },
+        Some(libc::EBUSY | libc::EEXIST) => TunError::Exists { name },
+        _ => TunError::Io { name, source: error },
+    }
+}
+
+const fn family(ip: IpAddr) -> AddressFamily {
+    if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+/// Disabled on the device, at boot, or when the kernel was built.
+fn has_no_ipv6(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EACCES | libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::ENODEV))
+}

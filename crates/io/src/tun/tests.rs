@@ -1,0 +1,182 @@
+use super::*;
+
+fn prefix(text: &str) -> Prefix {
+    let (ip, len) = text.split_once('/').unwrap();
+    Prefix::new(ip.parse().unwrap(), len.parse().unwrap()).unwrap()
+}
+
+fn settings(addresses: &[&str], peers: &[&str]) -> DeviceSettings {
+    let own = |text: &&str| {
+        let (ip, len) = text.split_once('/').unwrap();
+        VirtualAddress { ip: ip.parse().unwrap(), prefix_len: len.parse().unwrap() }
+    };
+    DeviceSettings {
+        name: "stead-test".into(),
+        mtu: 1420,
+        addresses: addresses.iter().map(own).collect(),
+        peers: peers.iter().map(|text| prefix(text)).collect(),
+    }
+}
+
+#[test]
+fn a_block_reached_through_an_own_address_or_a_wider_block_needs_no_route() {
+    let settings = settings(
+        &["10.77.0.1/24", "fd00::1/128"],
+        &["192.168.7.3/32", "10.77.0.2/32", "192.168.0.0/16", "fd00::2/128", "10.77.0.0/16"],
+    );
+
+    let routes = settings.routes().unwrap();
+
+    assert_eq!(routes, ["192.168.0.0/16", "10.77.0.0/16", "fd00::2/128"].map(prefix));
+}
+
+#[test]
+fn a_default_route_is_refused_with_the_reason() {
+    for everything in ["0.0.0.0/0", "::/0"] {
+        let error = settings(&[], &[everything]).routes().unwrap_err();
+        assert!(matches!(error, TunError::DefaultRoute { .. }), "{error:?}");
+        assert!(error.to_string().contains("own datagrams"), "{error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod in_a_namespace {
+    //! With real devices, in a network namespace of the test's own.
+
+    use std::net::UdpSocket;
+    use std::process::Command;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn isolated<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send) {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
+                    eprintln!("skipped: no network namespace of our own here ({error}); run as root");
+                    return;
+                }
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(test());
+            });
+        });
+    }
+
+    fn ip(arguments: &str) -> String {
+        let done = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
+        assert!(done.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_device_has_its_addresses_and_routes_and_takes_them_along_when_it_goes() {
+        isolated(|| async {
+            let settings = settings(&["10.77.0.1/24", "fd00::1/128"], &["10.99.0.0/16", "fd00::2/128"]);
+
+            let device = Device::create(&settings).unwrap();
+
+            let addresses = ip("addr show dev stead-test");
+            assert!(addresses.contains("mtu 1420"), "{addresses}");
+            assert!(addresses.contains("inet 10.77.0.1/24"), "{addresses}");
+            assert!(addresses.contains("inet6 fd00::1/128"), "{addresses}");
+            assert!(!addresses.contains("tentative"), "{addresses}");
+            assert!(ip("route show").contains("10.99.0.0/16 dev stead-test"));
+            assert!(ip("-6 route show").contains("fd00::2 dev stead-test"));
+
+            drop(device);
+            assert!(!ip("link show").contains("stead-test"));
+            assert_eq!(ip("route show"), "");
+        });
+    }
+
+    #[test]
+    fn packets_come_out_of_the_device_and_go_in_again() {
+        isolated(|| async {
+            let settings = settings(&["10.77.0.1/24"], &[]);
+            let device = Arc::new(Device::create(&settings).unwrap());
+            let reader = Reader::new(Arc::clone(&device)).unwrap();
+            let socket = UdpSocket::bind("10.77.0.1:4000").unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+
+            socket.send_to(b"out", "10.77.0.2:5000").unwrap();
+            let mut buffer = vec![0; Device::LONGEST_READ];
+            let read = tokio::time::timeout(Duration::from_secs(2), reader.read(&mut buffer)).await;
+            let read = read.unwrap().unwrap();
+            let segments = Device::segments(&buffer[..read]).unwrap();
+            let mut packet = vec![0; segments.len_of(0)];
+            segments.write(0, &mut packet);
+            assert_eq!(&packet[28..], b"out");
+            assert_eq!(reader.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+
+            // The same packet, sent back: addresses and ports swapped leave the checksums as they are.
+            let (source, destination) = (packet[12..16].to_vec(), packet[16..20].to_vec());
+            packet[12..16].copy_from_slice(&destination);
+            packet[16..20].copy_from_slice(&source);
+            let (from, to) = (packet[20..22].to_vec(), packet[22..24].to_vec());
+            packet[20..22].copy_from_slice(&to);
+            packet[22..24].copy_from_slice(&from);
+            device.write(&packet).unwrap();
+            let mut back = [0; 16];
+            let (len, sender) = socket.recv_from(&mut back).unwrap();
+            assert_eq!((&back[..len], sender), (&b"out"[..], "10.77.0.2:5000".parse().unwrap()));
+        });
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_refused() {
+        isolated(|| async {
+            let settings = settings(&[], &[]);
+            let _first = Device::create(&settings).unwrap();
+
+            let error = Device::create(&settings).err().unwrap();
+
+            assert!(matches!(error, TunError::Exists { .. }), "{error:?}");
+        });
+    }
+
+    #[test]
+    fn a_route_that_belongs_to_another_interface_is_not_taken_over() {
+        isolated(|| async {
+            ip("link add left type veth peer name right");
+            ip("link set left up");
+            ip("link set right up");
+            ip("route add 10.99.0.0/16 dev left");
+
+            let error = Device::create(&settings(&[], &["10.99.0.0/16"])).err().unwrap();
+
+            assert!(matches!(error, TunError::RouteTaken { .. }), "{error:?}");
+            assert!(!ip("link show").contains("stead-test"), "nothing is left of it");
+        });
+    }
+
+    #[test]
+    fn a_device_deleted_by_others_is_an_error_for_its_reader() {
+        isolated(|| async {
+            let device = Arc::new(Device::create(&settings(&[], &[])).unwrap());
+            let reader = Reader::new(device).unwrap();
+            let mut buffer = vec![0; Device::LONGEST_READ];
+
+            ip("link del stead-test");
+
+            let read = tokio::time::timeout(Duration::from_secs(2), reader.read(&mut buffer)).await;
+            assert!(read.expect("it does not wait for ever").is_err());
+        });
+    }
+
+    #[test]
+    fn a_host_without_ipv6_goes_without_the_ipv6_address() {
+        isolated(|| async {
+            if std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").is_err() {
+                eprintln!("skipped: IPv6 cannot be switched off here");
+                return;
+            }
+            let settings = settings(&["10.77.0.1/24", "fd00::1/128"], &["fd00::2/128"]);
+
+            let _device = Device::create(&settings).unwrap();
+
+            let addresses = ip("addr show dev stead-test");
+            assert!(addresses.contains("10.77.0.1/24") && !addresses.contains("inet6"), "{addresses}");
+        });
+    }
+}
