@@ -31,7 +31,8 @@ struct Scene {
 impl Scene {
     fn new() -> Result<Self, RigError> {
         let world = World::new()?;
-        let datacentre = world.network("datacentre", &NetworkPlan::public("198.18.0.0/24").and("2001:db8:d::/64"))?;
+        let datacentre =
+            world.network("datacentre", &NetworkPlan::public("198.18.0.0/24").and("2001:db8:d::/64"))?;
         let home = world.network("home", &NetworkPlan::behind_nat("192.168.1.0/24"))?;
         let hotspot = world.network("hotspot", &NetworkPlan::behind_nat("172.20.10.0/28"))?;
         let office = world.network("office", &NetworkPlan::public("2001:db8:ff:1ce::/64"))?;

@@ -1,0 +1,156 @@
+//! Command line of the rig's program: one module per command.
+
+mod bench;
+mod demo;
+mod moves;
+mod scene;
+mod terminal;
+mod units;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use stead_rig::{Driver, Requirements, RigError};
+
+use terminal::Terminal;
+
+/// Shows stead at work between network namespaces of this machine, and measures it there.
+///
+/// Needs Linux and root. Nothing of the machine's own network is touched, and nothing is left behind.
+#[derive(Debug, Parser)]
+#[command(name = "stead-rig", version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A download and a ticker while a laptop goes from home Wi-Fi to a phone hotspot to an IPv6 office,
+    /// with the same download beside it that has no tunnel.
+    Demo(DemoArguments),
+    /// One TCP stream between two hosts on one cable: raw, wireguard-go and stead in turn.
+    Bench(BenchArguments),
+    /// Many moves under a running transfer, each with the stall that the application saw.
+    Moves(MovesArguments),
+}
+
+#[derive(Args, Debug)]
+struct DemoArguments {
+    /// What carries the traffic: stead, wireguard-go or none.
+    #[arg(long, default_value = "stead")]
+    tunnel: Driver,
+    /// How much is downloaded.
+    #[arg(long, default_value = "200MB", value_parser = units::bytes)]
+    size: u64,
+    /// How long the download would take without a move.
+    #[arg(long, default_value = "30s", value_parser = units::duration)]
+    time: Duration,
+    /// How long the laptop is nowhere between two networks.
+    #[arg(long, default_value = "300ms", value_parser = units::duration)]
+    dark: Duration,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct BenchArguments {
+    /// What is measured, in this order, over and over.
+    #[arg(long, value_delimiter = ',', default_values = ["none", "wireguard-go", "stead"])]
+    tunnels: Vec<Driver>,
+    /// How often each is measured; the figures are medians.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// How long each measurement takes.
+    #[arg(long, default_value = "5s", value_parser = units::duration)]
+    time: Duration,
+    /// Measures with iperf3 as well, as a check on the rig's own traffic.
+    #[arg(long)]
+    iperf3: bool,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct MovesArguments {
+    /// What carries the traffic: stead or wireguard-go.
+    #[arg(long, default_value = "stead")]
+    tunnel: Driver,
+    /// How many moves; they go around home, hotspot, office and campus, so every change of family occurs.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// Who sends: the host that moves, or the other one, so that the mover has nothing to send.
+    #[arg(long, value_enum, default_value_t = Sender::Other)]
+    sender: Sender,
+    /// How long the mover is nowhere at each move.
+    #[arg(long, default_value = "100ms", value_parser = units::duration)]
+    dark: Duration,
+    /// How much is sent each second.
+    #[arg(long, default_value = "8MB", value_parser = units::bytes)]
+    pace: u64,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which of the two hosts sends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Sender {
+    /// The host that moves.
+    Mover,
+    /// The host that stays.
+    Other,
+}
+
+/// Runs the command; the exit code tells whether everything held.
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments.command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _unseen = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<bool, RigError> {
+    let terminal = Terminal::new();
+    match command {
+        Command::Demo(arguments) => {
+            require(&[arguments.tunnel], &["nft"])?;
+            let report = demo::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+        Command::Bench(arguments) => {
+            require(&arguments.tunnels, if arguments.iperf3 { &["iperf3"] } else { &[] })?;
+            let report = bench::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+        Command::Moves(arguments) => {
+            require(&[arguments.tunnel], &["nft"])?;
+            let report = moves::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+    }
+}
+
+/// Says at once what is missing, before anything is made.
+fn require(tunnels: &[Driver], programs: &[&str]) -> Result<(), RigError> {
+    let mut wanted = programs.to_vec();
+    wanted.extend(tunnels.iter().flat_map(|tunnel| tunnel.programs()));
+    Requirements::check_with(&wanted).map_err(RigError::Tunnel)?;
+    if tunnels.contains(&Driver::Stead) {
+        stead_rig::tunnel::stead_program()?;
+    }
+    Ok(())
+}
