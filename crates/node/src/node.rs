@@ -171,7 +171,7 @@ impl Node {
         let path = Arc::clone(&self.path);
         match path.outbound(&mut FlowCursor::default(), packet, 1, now) {
             Outbound::Send(mut grant) => {
-                let mut message = crate::peer::layout(packet);
+                let mut message = crate::peer::layout(packet, path.mtu());
                 grant.seal(&mut message);
                 let (remote, local) = (grant.remote(), grant.local());
                 self.outbox.transmits.push_back(Transmit { remote, local, datagram: message });
@@ -222,11 +222,8 @@ impl Node {
     /// The moment that [`poll_timeout`](Self::poll_timeout) named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.path.table().expire(now);
-        while let Some(peer) = self.wakes.pop_due(now) {
-            self.with_peer(peer, now, |peer, turn| {
-                peer.handle_timeout(turn);
-                peer.rest();
-            });
+        for peer in self.wakes.take_due(now) {
+            self.with_peer(peer, now, |peer, turn| peer.handle_timeout(turn));
         }
     }
 
@@ -288,6 +285,7 @@ impl Node {
         };
         let result = act(peer, &mut turn);
         peer.settle(&mut turn);
+        peer.rest();
         self.wakes.set(id, peer.poll_timeout());
         Some(result)
     }

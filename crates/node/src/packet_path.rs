@@ -82,7 +82,9 @@ impl PacketPath {
         &self.routes
     }
 
-    pub(crate) const fn mtu(&self) -> usize {
+    /// Largest inner packet; padding stops there.
+    #[must_use]
+    pub const fn mtu(&self) -> usize {
         self.mtu
     }
 

@@ -185,7 +185,7 @@ impl Peer {
             let released = turn.path.release(&packet, &self.lane, (&session, &active), turn.now);
             let Some(mut grant) = released else { continue };
             let probe = self.probe_beside(packet.len(), grant.remote(), turn);
-            let mut message = sealing::layout(&packet, probe.as_slice());
+            let mut message = sealing::layout(&packet, probe.as_slice(), turn.path.mtu());
             grant.seal(&mut message);
             turn.transmit(grant.remote(), grant.local(), message);
         }

@@ -69,14 +69,12 @@ impl Wakes {
         self.by_time.first().map(|(at, _, wake)| (*at, *wake))
     }
 
-    /// Takes out a peer whose moment has come.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<PeerId> {
-        let (at, peer, _) = *self.by_time.first()?;
-        if at > now {
-            return None;
-        }
-        self.set(peer, None);
-        Some(peer)
+    /// Takes out every peer whose moment has come, in the order of their moments.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<PeerId> {
+        let due: Vec<PeerId> =
+            self.by_time.iter().take_while(|(at, ..)| *at <= now).map(|(_, peer, _)| *peer).collect();
+        due.iter().for_each(|peer| self.set(*peer, None));
+        due
     }
 }
 
@@ -96,9 +94,8 @@ mod tests {
         wakes.set(PeerId(1), Some((at(30), Wake::Probe)));
         assert_eq!(wakes.first(), Some((at(30), Wake::Probe)));
 
-        assert_eq!(wakes.pop_due(at(29)), None);
-        assert_eq!(wakes.pop_due(at(45)), Some(PeerId(1)));
-        assert_eq!(wakes.pop_due(at(45)), Some(PeerId(2)));
-        assert_eq!(wakes.pop_due(at(45)), None, "the replaced moment is gone");
+        assert_eq!(wakes.take_due(at(29)), []);
+        assert_eq!(wakes.take_due(at(45)), [PeerId(1), PeerId(2)]);
+        assert_eq!(wakes.first(), None, "the replaced moment is gone");
     }
 }

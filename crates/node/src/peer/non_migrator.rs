@@ -239,7 +239,7 @@ impl Trial {
         let pause = FIRST_RETRY * 2_u32.saturating_pow(self.attempts.min(4));
         self.retry_at = turn.now + pause;
         self.attempts += 1;
-        if !self.allowance.spend(sealing::sealed_len(option.encoded_len())) {
+        if !self.allowance.spend(sealing::sealed_len(option.encoded_len(), turn.path.mtu())) {
             turn.path.drops().count(Discard::AmplificationLimit);
             return;
         }

@@ -135,15 +135,20 @@ impl Peer {
         delivery: &mut Delivery,
         turn: &mut Turn<'_>,
     ) -> Result<(), Discard> {
-        let proven = self.migrator.on_acknowledge(acknowledge, turn.now)?;
-        self.paths.compare(acknowledge.claimed, delivery.arrival.source);
-        self.proofs.acknowledge(turn.now);
-        self.adopt(proven, true, Mover::Us, turn);
-        self.non_migrator.settle();
-        if acknowledge.challenge != NO_CHALLENGE {
-            delivery.answers.push(VcOption::PathResponse(acknowledge.challenge));
+        let acknowledged = self.migrator.on_acknowledge(acknowledge, turn.now);
+        if let Ok(proven) = acknowledged {
+            self.paths.compare(acknowledge.claimed, delivery.arrival.source);
+            self.proofs.acknowledge(turn.now);
+            self.adopt(proven, true, Mover::Us, turn);
+            self.non_migrator.settle();
         }
-        Ok(())
+        // Our echo may have been lost: then the peer repeats its acknowledgement, and needs the echo again.
+        let ours = self.paths.active_remote() == Some(delivery.arrival.source);
+        if ours && acknowledge.challenge != NO_CHALLENGE {
+            delivery.answers.push(VcOption::PathResponse(acknowledge.challenge));
+            return Ok(());
+        }
+        acknowledged.map(|_| ())
     }
 
     /// Sends the answers back to where the options came from, within the limit if that is not proven.
@@ -153,7 +158,7 @@ impl Peer {
             return;
         }
         let proven = self.paths.validated() && self.paths.active_remote() == Some(arrival.source);
-        let len = sealing::sealed_len(sealing::encoded_len(&answers));
+        let len = sealing::sealed_len(sealing::encoded_len(&answers), turn.path.mtu());
         let mut alone = Allowance::default();
         let within = proven || {
             let allowance = self.non_migrator.allowance(arrival).unwrap_or(&mut alone);

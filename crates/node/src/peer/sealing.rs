@@ -6,33 +6,33 @@
 use core::net::{IpAddr, SocketAddr};
 
 use stead_noise::session::Session;
-use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, padded_len};
+use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, padded_len_within};
 use stead_wire::options::VcOption;
 
 use crate::turn::Turn;
 
 /// Lays out `packet`, `options` and padding, with room for header and tag.
-pub(crate) fn layout(packet: &[u8], options: &[VcOption]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(sealed_len(packet.len() + encoded_len(options)));
+pub(crate) fn layout(packet: &[u8], options: &[VcOption], mtu: usize) -> Vec<u8> {
+    let mut message = Vec::with_capacity(sealed_len(packet.len() + encoded_len(options), mtu));
     message.resize(TRANSPORT_HEADER_LEN, 0);
     message.extend_from_slice(packet);
     for option in options {
         option.encode(&mut message);
     }
     let plaintext = message.len() - TRANSPORT_HEADER_LEN;
-    message.resize(sealed_len(plaintext), 0);
+    message.resize(sealed_len(plaintext, mtu), 0);
     message
 }
 
 /// Lays out `packet` alone.
-pub(crate) fn plain(packet: &[u8]) -> Vec<u8> {
-    layout(packet, &[])
+pub(crate) fn plain(packet: &[u8], mtu: usize) -> Vec<u8> {
+    layout(packet, &[], mtu)
 }
 
 /// Seals `options` alone. `None` if the session may seal no more.
-fn seal(session: &Session, options: &[VcOption]) -> Option<Vec<u8>> {
+fn seal(session: &Session, options: &[VcOption], mtu: usize) -> Option<Vec<u8>> {
     let counter = session.reserve(1)?;
-    let mut message = layout(&[], options);
+    let mut message = layout(&[], options, mtu);
     session.seal_in_place(counter, &mut message);
     Some(message)
 }
@@ -44,7 +44,7 @@ pub(crate) fn send(
     to: (SocketAddr, Option<IpAddr>),
     turn: &mut Turn<'_>,
 ) -> bool {
-    let Some(message) = seal(session, options) else { return false };
+    let Some(message) = seal(session, options, turn.path.mtu()) else { return false };
     turn.transmit(to.0, to.1, message);
     true
 }
@@ -54,7 +54,8 @@ pub(crate) fn encoded_len(options: &[VcOption]) -> usize {
     options.iter().map(VcOption::encoded_len).sum()
 }
 
-/// Length of the datagram that carries a plaintext of `len` bytes.
-pub(crate) const fn sealed_len(len: usize) -> usize {
-    TRANSPORT_HEADER_LEN + padded_len(len) + TAG_LEN
+/// Length of the datagram that carries a plaintext of `len` bytes. Padding never exceeds the tunnel's MTU, or
+/// full packets would not fit the underlay's.
+pub(crate) const fn sealed_len(len: usize, mtu: usize) -> usize {
+    TRANSPORT_HEADER_LEN + padded_len_within(len, mtu) + TAG_LEN
 }

@@ -51,7 +51,7 @@ impl Peer {
         self.ask_for_proof(turn);
     }
 
-    /// After the peer's traffic has been looked at: watch it further, or let the next packet wake us.
+    /// After every turn: what is pending is watched by our timers, else the next packet wakes us.
     pub(crate) fn rest(&self) {
         self.lane.disarm_if_quiet();
     }
@@ -114,15 +114,13 @@ impl Peer {
         if self.proof_due().is_none_or(|at| turn.now < at) {
             return;
         }
-        let (Some(session), Some(active)) =
-            (self.handshaking.sealing(turn.now).cloned(), self.paths.active().cloned())
-        else {
+        let token = turn.fresh_challenge();
+        self.proofs.ask(token, turn.now);
+        let (Some(session), Some(active)) = (self.handshaking.sealing(turn.now), self.paths.active()) else {
             return;
         };
-        let token = turn.fresh_challenge();
         let to = (active.remote, active.local.map(|point| point.ip()));
-        sealing::send(&session, &[VcOption::PathChallenge(token)], to, turn);
+        sealing::send(session, &[VcOption::PathChallenge(token)], to, turn);
         self.lane.stamp_sent(false, turn.now);
-        self.proofs.ask(token, turn.now);
     }
 }

@@ -1,0 +1,333 @@
+//! A small world for the node alone: hosts at addresses, a fixed one-way delay, a clock that only this file moves.
+//!
+//! Datagrams reach whoever owns their destination at the moment they arrive, or nobody. Every datagram that was
+//! ever sent is kept, so that a test can count, replay, re-source or forge.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use stead_node::{
+    Answer, Arrival, Cause, Command, ConnectionStatus, Event, Happening, LocalAddress, LocalAttachment, Node,
+    Outlet, PeerSettings, PeerStatus, Settings, Transmit,
+};
+use stead_noise::keys::{PublicKey, StaticSecret};
+use stead_wire::time::{Duration, Instant, UnixTime};
+
+pub(crate) const PORT: u16 = 51820;
+
+/// 2026-01-01, so that timestamps look like real ones.
+const WALL: UnixTime = UnixTime(Duration::from_secs(1_767_225_600));
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// One host's number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct HostId(pub(crate) usize);
+
+/// A datagram somewhere between two hosts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Flight {
+    pub(crate) sent: Instant,
+    pub(crate) source: SocketAddr,
+    pub(crate) destination: SocketAddr,
+    pub(crate) datagram: Vec<u8>,
+}
+
+struct Host {
+    node: Node,
+    secret: StaticSecret,
+    addresses: Vec<IpAddr>,
+    /// The port that the world sees; a NAT that rebinds changes it.
+    mapped_port: u16,
+    timeout: Option<Instant>,
+    received: Vec<(Instant, Vec<u8>)>,
+    events: Vec<(Instant, Event)>,
+}
+
+/// See the module's documentation.
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) delay: Duration,
+    /// Says for each datagram whether it is lost.
+    pub(crate) loses: Box<dyn FnMut(&Flight) -> bool>,
+    hosts: Vec<Host>,
+    in_flight: VecDeque<Flight>,
+    /// Everything ever sent.
+    pub(crate) trace: Vec<Flight>,
+}
+
+#[derive(Default)]
+struct Collected {
+    transmits: Vec<Transmit>,
+    packets: Vec<Vec<u8>>,
+    events: Vec<Event>,
+}
+
+impl Outlet for Collected {
+    fn transmit(&mut self, transmit: Transmit) {
+        self.transmits.push(transmit);
+    }
+    fn packet(&mut self, packet: Vec<u8>) {
+        self.packets.push(packet);
+    }
+    fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+pub(crate) fn secret(number: u8) -> StaticSecret {
+    StaticSecret::from_random([number; 32])
+}
+
+pub(crate) fn peer(name: &str, key: PublicKey, endpoints: &[SocketAddr]) -> PeerSettings {
+    PeerSettings {
+        name: name.into(),
+        public_key: key,
+        preshared_key: None,
+        endpoints: endpoints.to_vec(),
+        allowed_ips: Vec::new(),
+        persistent_keepalive: None,
+    }
+}
+
+pub(crate) fn at(ip: &str) -> SocketAddr {
+    SocketAddr::new(ip.parse().unwrap(), PORT)
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            now: Instant::from_micros(1_000_000),
+            delay: ms(10),
+            loses: Box::new(|_| false),
+            hosts: Vec::new(),
+            in_flight: VecDeque::new(),
+            trace: Vec::new(),
+        }
+    }
+
+    /// Two hosts that know each other: alice at 10.0.0.1, bob at 10.0.0.2; bob knows where alice is.
+    pub(crate) fn pair() -> (Self, HostId, HostId) {
+        let mut world = Self::new();
+        let alice = world.host(1, &["10.0.0.1"], vec![peer("bob", secret(2).public_key(), &[])]);
+        let bob =
+            world.host(2, &["10.0.0.2"], vec![peer("alice", secret(1).public_key(), &[at("10.0.0.1")])]);
+        (world, alice, bob)
+    }
+
+    /// As [`pair`](Self::pair), after a packet each way.
+    pub(crate) fn connected_pair() -> (Self, HostId, HostId) {
+        let (mut world, alice, bob) = Self::pair();
+        world.send(bob, alice, b"hello");
+        world.run_for(ms(200));
+        world.send(alice, bob, b"hello yourself");
+        world.run_for(ms(200));
+        assert_eq!(world.received(alice).len(), 1);
+        assert_eq!(world.received(bob).len(), 1);
+        (world, alice, bob)
+    }
+
+    pub(crate) fn host(&mut self, number: u8, addresses: &[&str], peers: Vec<PeerSettings>) -> HostId {
+        let settings =
+            Settings { secret: secret(number), listen_port: PORT, mtu: 1420, connections: 64, peers };
+        let node = Node::new(settings, [number; 32], WALL, self.now).expect("settings are fine");
+        self.hosts.push(Host {
+            node,
+            secret: secret(number),
+            addresses: Vec::new(),
+            mapped_port: PORT,
+            timeout: None,
+            received: Vec::new(),
+            events: Vec::new(),
+        });
+        let id = HostId(self.hosts.len() - 1);
+        self.attach(id, addresses, Cause::Start);
+        id
+    }
+
+    /// Puts a host at other addresses, at once.
+    pub(crate) fn move_to(&mut self, host: HostId, addresses: &[&str]) {
+        self.attach(host, addresses, Cause::Changed);
+    }
+
+    pub(crate) fn attach(&mut self, host: HostId, addresses: &[&str], cause: Cause) {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
+        let find = |v4: bool| addresses.iter().find(|ip| ip.is_ipv4() == v4).copied();
+        let attachment = LocalAttachment {
+            addresses: addresses
+                .iter()
+                .map(|ip| LocalAddress { ip: *ip, prefix_len: 32, interface: 2 })
+                .collect(),
+            default_source_v4: find(true).and_then(|ip| match ip {
+                IpAddr::V4(v4) => Some(v4),
+                IpAddr::V6(_) => None,
+            }),
+            default_source_v6: find(false).and_then(|ip| match ip {
+                IpAddr::V6(v6) => Some(v6),
+                IpAddr::V4(_) => None,
+            }),
+            cause,
+        };
+        let now = self.now;
+        let host_state = &mut self.hosts[host.0];
+        host_state.addresses = addresses;
+        host_state.node.handle_attachment(attachment, now);
+        self.drain(host);
+    }
+
+    /// From now on the host's datagrams seem to come from another port, and only that one reaches it.
+    pub(crate) fn rebind_port(&mut self, host: HostId, port: u16) {
+        self.hosts[host.0].mapped_port = port;
+    }
+
+    /// An application at `from` sends a UDP datagram to `to`'s virtual address.
+    pub(crate) fn send(&mut self, from: HostId, to: HostId, payload: &[u8]) {
+        let packet = udp(self.virtual_address(from), self.virtual_address(to), payload);
+        self.send_packet(from, &packet);
+    }
+
+    pub(crate) fn send_packet(&mut self, from: HostId, packet: &[u8]) {
+        let now = self.now;
+        self.hosts[from.0].node.handle_packet(packet, now);
+        self.drain(from);
+    }
+
+    pub(crate) fn virtual_address(&self, host: HostId) -> std::net::Ipv6Addr {
+        self.hosts[host.0].secret.public_key().virtual_address()
+    }
+
+    /// Puts a datagram on the wire that no node sent.
+    pub(crate) fn inject(&mut self, source: SocketAddr, destination: SocketAddr, datagram: Vec<u8>) {
+        self.in_flight.push_back(Flight { sent: self.now, source, destination, datagram });
+    }
+
+    pub(crate) fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            let arrival = self.in_flight.front().map(|flight| flight.sent + self.delay);
+            let timeout = self.hosts.iter().filter_map(|host| host.timeout).min();
+            let Some(next) = [arrival, timeout].into_iter().flatten().min().filter(|next| *next <= end)
+            else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if arrival == Some(next) {
+                let flight = self.in_flight.pop_front().expect("there is one");
+                self.deliver(flight);
+            } else {
+                self.fire();
+            }
+        }
+        self.now = end;
+    }
+
+    fn fire(&mut self) {
+        let now = self.now;
+        let due: Vec<usize> = (0..self.hosts.len())
+            .filter(|at| self.hosts[*at].timeout.is_some_and(|when| when <= now))
+            .collect();
+        for at in due {
+            self.hosts[at].node.handle_timeout(now);
+            self.drain(HostId(at));
+            assert!(self.hosts[at].timeout.is_none_or(|next| next > now), "a timer that fired is over");
+        }
+    }
+
+    fn deliver(&mut self, mut flight: Flight) {
+        let owner = self.hosts.iter().position(|host| {
+            host.addresses.contains(&flight.destination.ip()) && host.mapped_port == flight.destination.port()
+        });
+        let Some(owner) = owner else { return };
+        let arrival = Arrival { source: flight.source, local: Some(flight.destination.ip()) };
+        self.hosts[owner].node.handle_datagram(arrival, &mut flight.datagram, self.now);
+        self.drain(HostId(owner));
+    }
+
+    fn drain(&mut self, id: HostId) {
+        let now = self.now;
+        let host = &mut self.hosts[id.0];
+        let mut out = Collected::default();
+        host.timeout = host.node.drain(&mut out).map(|(at, _)| at);
+        host.received.extend(out.packets.into_iter().map(|packet| (now, packet)));
+        host.events.extend(out.events.into_iter().map(|event| (now, event)));
+        for transmit in out.transmits {
+            let local = transmit.local.or_else(|| {
+                host.addresses.iter().find(|ip| ip.is_ipv4() == transmit.remote.is_ipv4()).copied()
+            });
+            let Some(local) = local.filter(|ip| host.addresses.contains(ip)) else { continue };
+            let flight = Flight {
+                sent: now,
+                source: SocketAddr::new(local, host.mapped_port),
+                destination: transmit.remote,
+                datagram: transmit.datagram,
+            };
+            self.trace.push(flight.clone());
+            if !(self.loses)(&flight) {
+                self.in_flight.push_back(flight);
+            }
+        }
+    }
+
+    /// Payloads of the UDP datagrams that an application at `host` received.
+    pub(crate) fn received(&self, host: HostId) -> Vec<Vec<u8>> {
+        self.hosts[host.0].received.iter().map(|(_, packet)| packet[48..].to_vec()).collect()
+    }
+
+    pub(crate) fn received_at(&self, host: HostId) -> Vec<Instant> {
+        self.hosts[host.0].received.iter().map(|(at, _)| *at).collect()
+    }
+
+    pub(crate) fn status(&self, host: HostId) -> PeerStatus {
+        match self.hosts[host.0].node.handle_command(Command::Status, self.now) {
+            Answer::Status(status) => status.peers[0].clone(),
+            Answer::Connections(_) => unreachable!("a status was asked for"),
+        }
+    }
+
+    pub(crate) fn connections(&self, host: HostId) -> Vec<ConnectionStatus> {
+        match self.hosts[host.0].node.handle_command(Command::Connections, self.now) {
+            Answer::Connections(rows) => rows,
+            Answer::Status(_) => unreachable!("the connections were asked for"),
+        }
+    }
+
+    pub(crate) fn drops(&self, host: HostId, reason: stead_node::Discard) -> u64 {
+        self.hosts[host.0].node.packet_path().drops().of(reason)
+    }
+
+    pub(crate) fn happenings(&self, host: HostId) -> Vec<Happening> {
+        self.hosts[host.0].events.iter().map(|(_, event)| event.what.clone()).collect()
+    }
+
+    /// Where `host` reaches its peer.
+    pub(crate) fn remote(&self, host: HostId) -> SocketAddr {
+        self.status(host).path.expect("a path").remote
+    }
+
+    /// Bytes sent to an address since `from` in the trace.
+    pub(crate) fn bytes_to(&self, destination: SocketAddr, from: usize) -> usize {
+        self.trace[from..].iter().filter(|f| f.destination == destination).map(|f| f.datagram.len()).sum()
+    }
+
+    /// Handshake initiations sent by anyone.
+    pub(crate) fn initiations(&self) -> usize {
+        self.trace.iter().filter(|flight| flight.datagram[0] == 1).count()
+    }
+}
+
+/// An IPv6/UDP packet between two virtual addresses, port 7 to port 7.
+pub(crate) fn udp(source: std::net::Ipv6Addr, destination: std::net::Ipv6Addr, payload: &[u8]) -> Vec<u8> {
+    let len = 8 + payload.len();
+    let mut packet = vec![0x60, 0, 0, 0, (len >> 8) as u8, len as u8, 17, 64];
+    packet.extend_from_slice(&source.octets());
+    packet.extend_from_slice(&destination.octets());
+    packet.extend_from_slice(&[0, 7, 0, 7, (len >> 8) as u8, len as u8, 0, 0]);
+    packet.extend_from_slice(payload);
+    packet
+}
