@@ -64,6 +64,6 @@ pub use crate::{
     network::{Network, NetworkPlan},
     process::Process,
     requirements::Requirements,
-    tunnel::{Driver, Tunnel},
+    tunnel::{Driver, Tunnel, TunnelPlan},
     world::World,
 };

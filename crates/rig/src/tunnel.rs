@@ -3,22 +3,23 @@
 //! Of the two hosts one is fixed and reachable, the other may move and knows where to find it. Inside, the
 //! mover is 10.77.0.1 and fd77::1, the fixed host 10.77.0.2 and fd77::2.
 
+mod end;
+mod setup;
 mod stead;
 mod wireguard_go;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::address::Family;
 use crate::error::RigError;
 use crate::host::Host;
 use crate::moves::Move;
-use crate::process::Process;
-use crate::report::Control;
 use crate::traffic::Line;
 
+pub use end::End;
+use setup::{FIXED, Keys, MOVER, Peer, Setup, endpoints, preshared_key};
 pub use stead::program as stead_program;
 
 /// Which tunnel.
@@ -67,28 +68,26 @@ impl FromStr for Driver {
     }
 }
 
-/// A tunnel that carries traffic between a mover and a fixed host.
-#[derive(Debug)]
-pub struct Tunnel {
-    driver: Driver,
-    mover: End,
-    fixed: End,
+/// What a tunnel is to be; both sides may run different programs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TunnelPlan {
+    /// What the mover runs.
+    pub mover: Driver,
+    /// What the fixed host runs.
+    pub fixed: Driver,
+    /// Whether the two share a key besides their own.
+    pub preshared_key: bool,
+    /// How often the mover says something when there is nothing to say.
+    pub keepalive: Option<Duration>,
 }
 
-/// One host's side of a tunnel.
-#[derive(Debug)]
-pub struct End {
-    /// The host.
-    pub host: Host,
-    /// The tunnel's program on it; none without a tunnel.
-    pub process: Option<Process>,
-    /// The program's control socket, if it has one that the rig can read.
-    pub control: Option<Control>,
-    /// The node's public key, base64; empty without a tunnel.
-    pub public_key: String,
-}
+impl TunnelPlan {
+    /// The same program on both sides, and nothing special.
+    #[must_use]
+    pub const fn new(driver: Driver) -> Self {
+        Self { mover: driver, fixed: driver, preshared_key: false, keepalive: None }
+    }
 
-impl Tunnel {
     /// Starts the tunnel's programs on both hosts, and returns once a connection went through it.
     ///
     /// Both hosts must be attached, the fixed one with every family the mover will ever be left with.
@@ -96,21 +95,62 @@ impl Tunnel {
     /// # Errors
     /// If a program is missing, does not start or does not get ready, with all it printed; or if nothing
     /// comes through.
-    pub fn establish(driver: Driver, mover: &Host, fixed: &Host) -> Result<Self, RigError> {
-        let (mover, fixed) = match driver {
-            Driver::Stead => stead::establish(mover, fixed)?,
-            Driver::WireguardGo => wireguard_go::establish(mover, fixed)?,
-            Driver::None => (End::bare(mover), End::bare(fixed)),
+    pub fn establish(self, mover: &Host, fixed: &Host) -> Result<Tunnel, RigError> {
+        let (ours, theirs) = (Keys::make(self.mover, mover)?, Keys::make(self.fixed, fixed)?);
+        let shared = if self.preshared_key { preshared_key(self.mover, mover)? } else { None };
+        let keepalive = self.keepalive;
+        let (our_key, their_key) = (ours.public.clone(), theirs.public.clone());
+        let to_fixed = Setup {
+            own: ours,
+            inner: MOVER,
+            peer: Peer {
+                name: fixed.name().to_owned(),
+                key: their_key,
+                inner: FIXED,
+                endpoints: endpoints(mover, fixed),
+            },
+            preshared_key: shared.clone(),
+            keepalive,
         };
-        let tunnel = Self { driver, mover, fixed };
+        // The mover knows where the other is, never the other way round: it may sit behind a NAT.
+        let to_mover = Setup {
+            own: theirs,
+            inner: FIXED,
+            peer: Peer { name: mover.name().to_owned(), key: our_key, inner: MOVER, endpoints: Vec::new() },
+            preshared_key: shared,
+            keepalive: None,
+        };
+        let mut tunnel = Tunnel {
+            mover: End::new(mover, self.mover, to_fixed),
+            fixed: End::new(fixed, self.fixed, to_mover),
+        };
+        tunnel.fixed.start()?;
+        tunnel.mover.start()?;
         tunnel.prove()?;
         Ok(tunnel)
     }
+}
 
-    /// Which tunnel it is.
+/// A tunnel that carries traffic between a mover and a fixed host.
+#[derive(Debug)]
+pub struct Tunnel {
+    mover: End,
+    fixed: End,
+}
+
+impl Tunnel {
+    /// A tunnel with the same program on both sides; see [`TunnelPlan::establish`].
+    ///
+    /// # Errors
+    /// As [`TunnelPlan::establish`].
+    pub fn establish(driver: Driver, mover: &Host, fixed: &Host) -> Result<Self, RigError> {
+        TunnelPlan::new(driver).establish(mover, fixed)
+    }
+
+    /// What the mover runs.
     #[must_use]
     pub const fn driver(&self) -> Driver {
-        self.driver
+        self.mover.driver
     }
 
     /// The mover's side.
@@ -148,17 +188,26 @@ impl Tunnel {
     /// # Errors
     /// [`RigError::Missing`] without a tunnel, if the fixed host has no such address.
     pub fn line_over(&self, family: Family) -> Result<Line, RigError> {
-        let address = match self.driver {
-            Driver::None => self.fixed.host.address(family).ok_or_else(|| RigError::Missing {
-                host: self.fixed.host.name().to_owned(),
-                what: format!("{family} address"),
-            })?,
-            Driver::Stead | Driver::WireguardGo => FIXED.address(family),
-        };
-        Ok(Line { client: self.mover.host.clone(), server: self.fixed.host.clone(), address })
+        Ok(Line {
+            client: self.mover.host.clone(),
+            server: self.fixed.host.clone(),
+            address: self.fixed.address(family)?,
+        })
     }
 
-    /// Does by hand, after the mover moved, what this tunnel cannot do by itself, and says so.
+    /// From the fixed host to the mover through the tunnel, over `family` inside.
+    ///
+    /// # Errors
+    /// [`RigError::Missing`] without a tunnel, if the mover has no such address.
+    pub fn line_back(&self, family: Family) -> Result<Line, RigError> {
+        Ok(Line {
+            client: self.fixed.host.clone(),
+            server: self.mover.host.clone(),
+            address: self.mover.address(family)?,
+        })
+    }
+
+    /// Does by hand, after the mover moved, what its program cannot do by itself, and says so.
     ///
     /// stead needs nothing. WireGuard has one endpoint per peer, so a mover that lost that endpoint's
     /// family is given the other one, as a script of its user would.
@@ -166,8 +215,8 @@ impl Tunnel {
     /// # Errors
     /// What the tunnel's program refused.
     pub fn after_move(&self, step: &Move) -> Result<Option<String>, RigError> {
-        match self.driver {
-            Driver::WireguardGo => wireguard_go::follow(&self.mover, &self.fixed, step),
+        match self.mover.driver {
+            Driver::WireguardGo => wireguard_go::follow(&self.mover, &self.fixed.host, step),
             Driver::Stead | Driver::None => Ok(None),
         }
     }
@@ -175,70 +224,8 @@ impl Tunnel {
     fn prove(&self) -> Result<(), RigError> {
         let printed = |error: RigError| {
             let logs: Vec<String> = [&self.mover, &self.fixed].into_iter().filter_map(End::printed).collect();
-            RigError::Tunnel(format!("{} carries nothing: {error}\n{}", self.driver, logs.concat()))
+            RigError::Tunnel(format!("{} carries nothing: {error}\n{}", self.mover.driver, logs.concat()))
         };
-        self.line_over(self.mover.inner_family())?.connect().map(drop).map_err(printed)
+        self.line_over(self.mover.usable_family())?.connect().map(drop).map_err(printed)
     }
-}
-
-impl End {
-    fn bare(host: &Host) -> Self {
-        Self { host: host.clone(), process: None, control: None, public_key: String::new() }
-    }
-
-    /// Without a tunnel only the family of the mover's own address can connect.
-    fn inner_family(&self) -> Family {
-        match (&self.process, self.host.address(Family::V4)) {
-            (None, None) => Family::V6,
-            _ => Family::V4,
-        }
-    }
-
-    fn printed(&self) -> Option<String> {
-        let process = self.process.as_ref()?;
-        Some(format!("--- {}:\n{}", self.host.name(), process.log()))
-    }
-}
-
-/// The addresses of one side inside the tunnel.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Inner {
-    number: u8,
-}
-
-impl Inner {
-    pub(crate) const fn address(self, family: Family) -> IpAddr {
-        match family {
-            Family::V4 => IpAddr::V4(Ipv4Addr::new(10, 77, 0, self.number)),
-            Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, self.number as u16)),
-        }
-    }
-}
-
-pub(crate) const MOVER: Inner = Inner { number: 1 };
-pub(crate) const FIXED: Inner = Inner { number: 2 };
-
-/// The directory of a host's tunnel, on the host's private file system.
-const DIRECTORY: &str = "/run/rig";
-/// The port that both sides listen on.
-const PORT: u16 = 51820;
-
-/// The endpoints under which `host` is found from outside, of every family it has.
-fn endpoints(host: &Host) -> Vec<String> {
-    host.addresses().into_iter().map(|ip| std::net::SocketAddr::new(ip, PORT).to_string()).collect()
-}
-
-/// Writes a file that only root may read into the host's [`DIRECTORY`], and returns its path there.
-fn write_secret(host: &Host, name: &str, text: String) -> Result<PathBuf, RigError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let path = PathBuf::from(DIRECTORY).join(name);
-    let (target, doing) = (path.clone(), format!("{}: write {}", host.name(), path.display()));
-    let written = host.call(move || {
-        std::fs::create_dir_all(DIRECTORY)?;
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&target)?;
-        std::io::Write::write_all(&mut file, text.as_bytes())
-    })?;
-    written.map_err(RigError::io(doing))?;
-    Ok(path)
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use stead_rig::address::Family;
 use stead_rig::traffic::ticker::Rhythm;
 use stead_rig::traffic::{Bulk, Datagrams, Direction, Length, Line, Outcome, Ticker};
-use stead_rig::{Driver, Host, Network, NetworkPlan, Requirements, RigError, Tunnel, World};
+use stead_rig::{Driver, Host, Network, NetworkPlan, Requirements, RigError, Tunnel, TunnelPlan, World};
 
 const MEGABYTE: u64 = 1_000_000;
 
@@ -204,6 +204,35 @@ fn wireguard_go_survives_a_move_when_the_mover_sends() -> Result<(), RigError> {
 
     assert_eq!(report.outcome, Outcome::Complete, "{report:?}");
     assert!(report.longest_gaps[0].micros >= 100_000, "{:?} during {step:?}", report.longest_gaps);
+    Ok(())
+}
+
+#[test]
+fn a_tunnel_with_a_preshared_key_carries_traffic_again_after_its_program_was_killed() -> Result<(), RigError>
+{
+    if !Requirements::met("a_tunnel_with_a_preshared_key", &["nft", "wireguard-go", "wg"]) {
+        return Ok(());
+    }
+    let scene = Scene::new()?;
+    let plan = TunnelPlan {
+        preshared_key: true,
+        keepalive: Some(Duration::from_secs(5)),
+        ..TunnelPlan::new(Driver::WireguardGo)
+    };
+    let mut tunnel = plan.establish(&scene.laptop, &scene.server)?;
+    let bulk = Bulk { length: Length::Bytes(MEGABYTE), ..Bulk::default() };
+    for family in [Family::V4, Family::V6] {
+        assert_eq!(bulk.start(&tunnel.line_over(family)?)?.finish().outcome, Outcome::Complete);
+        assert_eq!(bulk.start(&tunnel.line_back(family)?)?.finish().outcome, Outcome::Complete);
+    }
+
+    tunnel.mover_mut().process.as_mut().expect("it runs").kill()?;
+    tunnel.mover_mut().start()?;
+
+    assert_eq!(bulk.start(&tunnel.line()?)?.finish().outcome, Outcome::Complete);
+    let mut dump = std::process::Command::new("wg");
+    dump.args(["show", "wg0", "preshared-keys"]);
+    assert!(!scene.laptop.output(dump)?.contains("(none)"), "the key is in use");
     Ok(())
 }
 

@@ -1,14 +1,15 @@
 //! The program of this repository as the tunnel.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{DIRECTORY, End, FIXED, Inner, MOVER, PORT, endpoints, write_secret};
+use super::setup::{DIRECTORY, KEY_FILE, PORT, Setup, write_secret};
 use crate::address::Family;
 use crate::error::RigError;
 use crate::host::Host;
+use crate::process::Process;
 use crate::report::Control;
 
 /// Where the program is: `STEAD_BIN`, else beside the running program or, for a test, one level up.
@@ -31,66 +32,32 @@ pub fn program() -> Result<PathBuf, RigError> {
     })
 }
 
-pub(super) fn establish(mover: &Host, fixed: &Host) -> Result<(End, End), RigError> {
-    let program = program()?;
-    let (ours, theirs) = (Keys::make(&program, mover)?, Keys::make(&program, fixed)?);
-    // The mover knows where the other is, never the other way round: it may sit behind a NAT.
-    let known = Peer { host: fixed, key: &theirs.public, inner: FIXED, endpoints: endpoints(fixed) };
-    let unknown = Peer { host: mover, key: &ours.public, inner: MOVER, endpoints: Vec::new() };
-    let fixed_end = start(&program, fixed, FIXED, &theirs, &unknown)?;
-    let mover_end = start(&program, mover, MOVER, &ours, &known)?;
-    Ok((mover_end, fixed_end))
+/// A command of the program.
+pub(super) fn command(arguments: &[&str]) -> Result<Command, RigError> {
+    let mut command = Command::new(program()?);
+    command.args(arguments);
+    Ok(command)
 }
 
-#[derive(Debug)]
-struct Keys {
-    public: String,
-}
-
-impl Keys {
-    fn make(program: &Path, host: &Host) -> Result<Self, RigError> {
-        let mut keygen = Command::new(program);
-        keygen.arg("keygen");
-        let secret = host.output(keygen)?;
-        let path = write_secret(host, KEY_FILE, secret)?;
-        let mut pubkey = Command::new(program);
-        pubkey.arg("pubkey");
-        let public = host.output_fed(pubkey, &path)?;
-        Ok(Self { public: public.trim().to_owned() })
-    }
-}
-
-struct Peer<'a> {
-    host: &'a Host,
-    key: &'a str,
-    inner: Inner,
-    endpoints: Vec<String>,
-}
-
-fn start(program: &Path, host: &Host, inner: Inner, keys: &Keys, peer: &Peer<'_>) -> Result<End, RigError> {
+pub(super) fn start(host: &Host, setup: &Setup) -> Result<(Process, Control), RigError> {
     let socket = format!("{DIRECTORY}/{INTERFACE}.sock");
-    let file = write_secret(host, "stead.yaml", configuration(inner, &socket, peer))?;
-    let mut up = Command::new(program);
-    up.arg("up").arg("--config").arg(&file);
+    if let Some(key) = &setup.preshared_key {
+        write_secret(host, SHARED_KEY_FILE, key.clone())?;
+    }
+    let file = write_secret(host, "stead.yaml", configuration(setup, &socket))?;
+    let mut up = command(&["up"])?;
+    up.arg(&file);
     let process = host.spawn(up)?;
     process.wait_for(READY, READY_PATIENCE)?;
-    Ok(End {
-        host: host.clone(),
-        process: Some(process),
-        control: Some(Control::new(host, &socket)),
-        public_key: keys.public.clone(),
-    })
+    Ok((process, Control::new(host, &socket)))
 }
 
-fn configuration(inner: Inner, socket: &str, peer: &Peer<'_>) -> String {
-    let (v4, v6) = (inner.address(Family::V4), inner.address(Family::V6));
+fn configuration(setup: &Setup, socket: &str) -> String {
+    let (v4, v6) = (setup.inner.address(Family::V4), setup.inner.address(Family::V6));
+    let peer = &setup.peer;
     let (peer_v4, peer_v6) = (peer.inner.address(Family::V4), peer.inner.address(Family::V6));
     let log = env::var("STEAD_RIG_LOG").unwrap_or_else(|_| "info".to_owned());
-    let endpoints = match peer.endpoints.as_slice() {
-        [] => String::new(),
-        some => format!("    endpoints: {some:?}\n"),
-    };
-    format!(
+    let mut text = format!(
         "interface: {INTERFACE}\n\
          private_key_file: {KEY_FILE}\n\
          listen_port: {PORT}\n\
@@ -100,16 +67,61 @@ fn configuration(inner: Inner, socket: &str, peer: &Peer<'_>) -> String {
          peers:\n\
          \x20 {name}:\n\
          \x20   public_key: \"{key}\"\n\
-         {endpoints}\
+         \x20   endpoints: {endpoints:?}\n\
          \x20   allowed_ips: [\"{peer_v4}/32\", \"{peer_v6}/128\"]\n",
-        name = peer.host.name(),
+        name = peer.name,
+        endpoints = peer.endpoints,
         key = peer.key,
-    )
+    );
+    if setup.preshared_key.is_some() {
+        text += &format!("    preshared_key_file: {SHARED_KEY_FILE}\n");
+    }
+    if let Some(interval) = setup.keepalive {
+        text += &format!("    persistent_keepalive: {}s\n", interval.as_secs().max(1));
+    }
+    text
 }
 
 const INTERFACE: &str = "stead0";
-const KEY_FILE: &str = "private.key";
+const SHARED_KEY_FILE: &str = "shared.psk";
 /// What the program prints once it carries traffic.
 const READY: &str = "stead: ready";
 /// It takes milliseconds; a debug build on a busy machine may take a second.
 const READY_PATIENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::super::setup::{FIXED, Keys, MOVER, Peer};
+    use super::*;
+
+    #[test]
+    fn the_configuration_holds_what_it_was_told_and_no_secret() {
+        let setup = Setup {
+            own: Keys { secret: "SECRET".to_owned(), public: "PUBLIC".to_owned() },
+            inner: MOVER,
+            peer: Peer {
+                name: "server".to_owned(),
+                key: "PEER".to_owned(),
+                inner: FIXED,
+                endpoints: vec!["198.18.0.10:51820".to_owned(), "[2001:db8::a]:51820".to_owned()],
+            },
+            preshared_key: Some("SHARED".to_owned()),
+            keepalive: Some(Duration::from_secs(25)),
+        };
+        let text = configuration(&setup, "/run/rig/stead0.sock");
+        assert!(
+            text.ends_with(
+                "peers:
+  server:
+    public_key: \"PEER\"
+    endpoints: [\"198.18.0.10:51820\", \"[2001:db8::a]:51820\"]
+    allowed_ips: [\"10.77.0.2/32\", \"fd77::2/128\"]
+    preshared_key_file: shared.psk
+    persistent_keepalive: 25s
+"
+            ),
+            "{text}"
+        );
+        assert!(!text.contains("SECRET") && !text.contains("SHARED"), "{text}");
+    }
+}

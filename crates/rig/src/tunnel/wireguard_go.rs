@@ -1,68 +1,30 @@
 //! The distribution's wireguard-go as the tunnel, configured with `wg`.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{End, FIXED, Inner, MOVER, PORT, write_secret};
+use super::End;
+use super::setup::{PORT, Setup, write_secret};
 use crate::address::{Family, Prefix};
 use crate::error::RigError;
 use crate::host::Host;
 use crate::moves::Move;
 use crate::process::Process;
 
-pub(super) fn establish(mover: &Host, fixed: &Host) -> Result<(End, End), RigError> {
-    let (ours, theirs) = (Keys::make(mover)?, Keys::make(fixed)?);
-    let family = if mover.address(Family::V4).is_some() { Family::V4 } else { Family::V6 };
-    let endpoint = endpoint(fixed, family)?;
-    let known = Peer { key: &theirs.public, inner: FIXED, endpoint: Some(endpoint) };
-    let unknown = Peer { key: &ours.public, inner: MOVER, endpoint: None };
-    Ok((start(mover, MOVER, &ours, &known)?, start(fixed, FIXED, &theirs, &unknown)?))
-}
-
-/// Gives the mover the fixed host's other endpoint if the family of the old one is gone.
-pub(super) fn follow(mover: &End, fixed: &End, step: &Move) -> Result<Option<String>, RigError> {
-    let family = if step.arrived_with(Family::V4) { Family::V4 } else { Family::V6 };
-    let endpoint = endpoint(&fixed.host, family)?;
-    let known = mover.host.output(wg(&["show", INTERFACE, "endpoints"]))?;
-    let same_family = known.contains('[') == (family == Family::V6);
-    if same_family {
-        return Ok(None);
-    }
-    mover.host.output(wg(&["set", INTERFACE, "peer", &fixed.public_key, "endpoint", &endpoint]))?;
-    Ok(Some(format!("endpoint set to {endpoint} by hand")))
-}
-
-struct Keys {
-    secret: String,
-    public: String,
-}
-
-impl Keys {
-    fn make(host: &Host) -> Result<Self, RigError> {
-        let secret = host.output(wg(&["genkey"]))?;
-        let path = write_secret(host, "private.key", secret.clone())?;
-        let public = host.output_fed(wg(&["pubkey"]), &path)?;
-        Ok(Self { secret: secret.trim().to_owned(), public: public.trim().to_owned() })
-    }
-}
-
-struct Peer<'a> {
-    key: &'a str,
-    inner: Inner,
-    endpoint: Option<String>,
-}
-
-fn start(host: &Host, inner: Inner, keys: &Keys, peer: &Peer<'_>) -> Result<End, RigError> {
+pub(super) fn start(host: &Host, setup: &Setup) -> Result<Process, RigError> {
+    // What it left if it was killed would stand in the way of the next one.
+    host.call(|| std::fs::remove_file(CONTROL).ok())?;
     let mut command = Command::new("wireguard-go");
     command.args(["-f", INTERFACE]).env("LOG_LEVEL", "error");
     let process = host.spawn(command)?;
     await_control(host, &process)?;
 
-    let settings = write_secret(host, "wg.conf", configuration(keys, peer))?;
+    let settings = write_secret(host, "wg.conf", configuration(setup))?;
     host.output(wg(&["setconf", INTERFACE, &settings.to_string_lossy()]))?;
+    let inner = setup.inner;
     host.inside(move |inside| {
         inside.set_mtu(INTERFACE, MTU)?;
         inside.set_up(INTERFACE)?;
@@ -71,19 +33,52 @@ fn start(host: &Host, inner: Inner, keys: &Keys, peer: &Peer<'_>) -> Result<End,
         }
         Ok(())
     })?;
-    Ok(End { host: host.clone(), process: Some(process), control: None, public_key: keys.public.clone() })
+    Ok(process)
 }
 
-fn configuration(keys: &Keys, peer: &Peer<'_>) -> String {
-    let endpoint = peer.endpoint.as_ref().map_or(String::new(), |known| format!("Endpoint = {known}\n"));
-    format!(
+/// Gives the mover the fixed host's other endpoint if the family of the old one is gone.
+pub(super) fn follow(mover: &End, fixed: &Host, step: &Move) -> Result<Option<String>, RigError> {
+    let known = mover.host.output(wg(&["show", INTERFACE, "endpoints"]))?;
+    let known_family = if known.contains('[') { Family::V6 } else { Family::V4 };
+    if step.arrived_with(known_family) {
+        return Ok(None);
+    }
+    let family = if step.arrived_with(Family::V4) { Family::V4 } else { Family::V6 };
+    let Some(address) = fixed.address(family) else { return Ok(None) };
+    let endpoint = SocketAddr::new(address, PORT).to_string();
+    mover.host.output(wg(&["set", INTERFACE, "peer", &mover.setup.peer.key, "endpoint", &endpoint]))?;
+    Ok(Some(format!("endpoint set to {endpoint}")))
+}
+
+/// A command of `wg`.
+pub(super) fn wg(arguments: &[&str]) -> Command {
+    let mut command = Command::new("wg");
+    command.args(arguments);
+    command
+}
+
+fn configuration(setup: &Setup) -> String {
+    let peer = &setup.peer;
+    let mut text = format!(
         "[Interface]\nPrivateKey = {secret}\nListenPort = {PORT}\n\
-         [Peer]\nPublicKey = {public}\nAllowedIPs = {v4}/32, {v6}/128\n{endpoint}",
-        secret = keys.secret,
+         [Peer]\nPublicKey = {public}\nAllowedIPs = {v4}/32, {v6}/128\n",
+        secret = setup.own.secret,
         public = peer.key,
         v4 = peer.inner.address(Family::V4),
         v6 = peer.inner.address(Family::V6),
-    )
+    );
+    let keepalive = setup.keepalive.map(|interval| interval.as_secs().max(1).to_string());
+    let further = [
+        ("Endpoint", peer.endpoints.first()),
+        ("PresharedKey", setup.preshared_key.as_ref()),
+        ("PersistentKeepalive", keepalive.as_ref()),
+    ];
+    for (key, value) in further {
+        if let Some(value) = value {
+            text += &format!("{key} = {value}\n");
+        }
+    }
+    text
 }
 
 fn await_control(host: &Host, process: &Process) -> Result<(), RigError> {
@@ -101,20 +96,6 @@ fn await_control(host: &Host, process: &Process) -> Result<(), RigError> {
         thread::sleep(Duration::from_millis(5));
     }
     Ok(())
-}
-
-fn endpoint(host: &Host, family: Family) -> Result<String, RigError> {
-    let address: IpAddr = host.address(family).ok_or_else(|| RigError::Missing {
-        host: host.name().to_owned(),
-        what: format!("{family} address"),
-    })?;
-    Ok(std::net::SocketAddr::new(address, PORT).to_string())
-}
-
-fn wg(arguments: &[&str]) -> Command {
-    let mut command = Command::new("wg");
-    command.args(arguments);
-    command
 }
 
 const INTERFACE: &str = "wg0";
