@@ -24,6 +24,7 @@ pub(crate) enum Command {
     Pubkey(PubkeyArgs),
     Init(InitArgs),
     Check(CheckArgs),
+    Up(UpArgs),
     Status(StatusArgs),
     Connections(ConnectionsArgs),
     Completions(CompletionsArgs),
@@ -94,6 +95,17 @@ pub(crate) struct CheckArgs {
     /// Print one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Run the node in the foreground
+///
+/// Prints `stead: ready` when it carries traffic. Ctrl-C, SIGTERM and `stop` over the control socket
+/// end it; it leaves nothing behind. Needs root or the right to make network devices.
+#[derive(Args, Debug)]
+pub(crate) struct UpArgs {
+    /// The configuration
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// Show the running node and what is proven of its peers

@@ -31,6 +31,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Pubkey(arguments) => commands::pubkey::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Up(arguments) => commands::up::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Connections(arguments) => commands::connections::run(&arguments),
         Command::Completions(arguments) => commands::completions::run(&arguments),

@@ -1,0 +1,173 @@
+//! `stead up`: runs the node in the foreground until it is told to stop.
+
+use core::net::SocketAddr;
+use std::io;
+
+use stead_config::{Configuration, Endpoint, Peer};
+use stead_io::driver::{Daemon, DaemonSettings, StartError};
+use stead_io::tun::VirtualAddress;
+use stead_node::{PeerSettings, Prefix, Settings};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::UpArgs;
+use crate::failure::Failure;
+use crate::terminal;
+
+pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
+    let configuration = Configuration::load(&arguments.file)?;
+    terminal::warn(&configuration.warnings.render(terminal::stderr_paint()));
+    log_to_stderr(&configuration);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Failure::refused(format!("the system gave no means to wait for packets: {error}"), "try again")
+    })?;
+    runtime.block_on(serve(configuration))
+}
+
+/// From the configuration to the end of the program.
+async fn serve(configuration: Configuration) -> Result<(), Failure> {
+    // Asked for before anything is made, so that no signal finds something that it would leave behind.
+    let stop = stop_signal().map_err(|error| {
+        Failure::refused(format!("the system lets no signals be awaited: {error}"), "try again")
+    })?;
+    let settings = daemon_settings(configuration).await;
+    let daemon = Daemon::start(settings).await.map_err(|error| refusal(&error))?;
+    let addresses: Vec<_> = daemon.addresses().iter().map(ToString::to_string).collect();
+    info!(interface = daemon.interface(), addresses = addresses.join(" "), "Up");
+    terminal::print("stead: ready\n")?;
+    daemon.run_until(stop).await.map_err(|error| split_hint(&error.to_string()))?;
+    info!("Stopped; nothing is left behind");
+    Ok(())
+}
+
+/// What the daemon is told: the configuration, with its names looked up.
+async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
+    let mut peers = Vec::new();
+    for peer in configuration.peers {
+        peers.push(peer_settings(peer).await);
+    }
+    let addresses = configuration
+        .addresses
+        .iter()
+        .map(|address| VirtualAddress { ip: address.address(), prefix_len: address.length() })
+        .collect();
+    DaemonSettings {
+        interface: configuration.interface.as_str().to_owned(),
+        addresses,
+        control_socket: configuration.control_socket,
+        node: Settings {
+            secret: configuration.secret,
+            listen_port: configuration.listen_port,
+            mtu: configuration.mtu,
+            connections: configuration.connection_limit,
+            peers,
+        },
+    }
+}
+
+async fn peer_settings(peer: Peer) -> PeerSettings {
+    let mut endpoints = Vec::new();
+    for endpoint in &peer.endpoints {
+        for address in look_up(endpoint, &peer.name).await {
+            if !endpoints.contains(&address) {
+                endpoints.push(address);
+            }
+        }
+    }
+    let allowed_ips =
+        peer.allowed_ips.iter().filter_map(|prefix| Prefix::new(prefix.address(), prefix.length())).collect();
+    PeerSettings {
+        name: peer.name,
+        public_key: peer.public_key,
+        preshared_key: peer.preshared_key,
+        endpoints,
+        allowed_ips,
+        persistent_keepalive: peer.persistent_keepalive,
+    }
+}
+
+/// Every address of an endpoint. A name that nobody knows now costs that endpoint, not the start: the peer may
+/// speak first, or have others.
+async fn look_up(endpoint: &Endpoint, peer: &str) -> Vec<SocketAddr> {
+    match endpoint {
+        Endpoint::Address(address) => vec![*address],
+        Endpoint::Name { host, port } => match tokio::net::lookup_host((host.as_str(), *port)).await {
+            Ok(found) => found.collect(),
+            Err(error) => {
+                warn!(peer, endpoint = %endpoint, %error, "Name not found; the peer is reached by its other endpoints, or speaks first");
+                Vec::new()
+            }
+        },
+    }
+}
+
+fn refusal(error: &StartError) -> Failure {
+    split_hint(&error.to_string())
+}
+
+/// The IO crate's errors end with their hint.
+fn split_hint(text: &str) -> Failure {
+    match text.split_once("\nhint: ") {
+        Some((what, hint)) => Failure::refused(what, hint),
+        None => Failure::refused(text, "`log: debug` in the configuration may show more"),
+    }
+}
+
+/// Log lines go to standard error, so that standard output says only when the node is ready.
+fn log_to_stderr(configuration: &Configuration) {
+    let filter = EnvFilter::new(configuration.log.as_str());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+}
+
+/// Resolves when the user or the system wants the program to end.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => info!("Interrupted"),
+            _ = terminate.recv() => info!("Told to terminate"),
+            _ = hang_up.recv() => info!("The terminal is gone"),
+        }
+    })
+}
+
+/// Resolves when the user or the system wants the program to end.
+#[cfg(windows)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+    let (mut c, mut brk) = (ctrl_c()?, ctrl_break()?);
+    let (mut close, mut shutdown) = (ctrl_close()?, ctrl_shutdown()?);
+    Ok(async move {
+        tokio::select! {
+            _ = c.recv() => info!("Interrupted"),
+            _ = brk.recv() => info!("Interrupted"),
+            _ = close.recv() => info!("The console is closed"),
+            _ = shutdown.recv() => info!("The system shuts down"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_with_a_hint_keeps_them_apart() {
+        let Failure::Refused { what, hint } = split_hint("no device\nhint: be root") else { panic!("refused") };
+        assert_eq!((what.as_str(), hint.as_str()), ("no device", "be root"));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_an_address_is_not_looked_up_and_a_name_is() {
+        let address = Endpoint::Address("192.0.2.1:5".parse().unwrap());
+        assert_eq!(look_up(&address, "bob").await, ["192.0.2.1:5".parse().unwrap()]);
+        let name = Endpoint::Name { host: "localhost".into(), port: 7 };
+        assert!(look_up(&name, "bob").await.iter().all(|found| found.ip().is_loopback() && found.port() == 7));
+        let unknown = Endpoint::Name { host: "name.invalid".into(), port: 7 };
+        assert!(look_up(&unknown, "bob").await.is_empty());
+    }
+}
