@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod control;
+pub mod driver;
 pub mod drops;
 pub mod monitor;
 pub mod offload;
@@ -13,3 +14,4 @@ pub mod udp;
 
 #[cfg(target_os = "linux")]
 mod netlink;
+mod workers;

@@ -27,8 +27,8 @@ mod platform;
 #[path = "udp/windows.rs"]
 mod platform;
 
-pub use receiver::{Arrived, Receiver};
-pub use sender::{LONGEST_BATCH, Outgoing, Sender};
+pub use receiver::{Arrived, Batch, Receiver};
+pub use sender::{LONGEST_BATCH, Outgoing, SendError, Sender};
 
 /// The two sockets. Workers make their own [`Sender`] and [`Receiver`] from them.
 #[derive(Debug)]

@@ -176,7 +176,7 @@ pub struct CurrentReport {
     pub remote: SocketAddr,
     /// The path's number.
     pub path: u32,
-    /// The session's index on our side.
+    /// The session's index on our side; 0 while there is none.
     pub session: u32,
     /// Names the connection inside the path: 16 hexadecimal digits.
     pub token: String,

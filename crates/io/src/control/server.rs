@@ -18,6 +18,9 @@ use super::{LONGEST_REQUEST, Outcome, Reply, Request, socket_name};
 /// Clients served at the same time; further ones wait in the socket's backlog.
 const CLIENTS: usize = 16;
 
+/// How long a client may take to hear the last answer.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A client that says nothing for this long gives its place to another.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -85,7 +88,8 @@ impl Server {
         Ok(Self { listener, path: path.into() })
     }
 
-    /// Accepts clients for ever and sends what they ask to `questions`. Ends when nobody takes them any more.
+    /// Accepts clients for ever and sends what they ask to `questions`. Ends when nobody takes them any more,
+    /// after the answers that are still on their way.
     pub async fn run(self, questions: mpsc::Sender<Question>) {
         let mut clients = JoinSet::new();
         loop {
@@ -99,9 +103,11 @@ impl Server {
                     }
                 },
                 Some(_) = clients.join_next(), if !clients.is_empty() => {}
-                () = questions.closed() => return,
+                () = questions.closed() => break,
             }
         }
+        drop(self.listener);
+        let _ = timeout(LAST_WORDS, clients.join_all()).await;
     }
 }
 
@@ -112,7 +118,12 @@ async fn serve(stream: Stream, questions: mpsc::Sender<Question>) {
     loop {
         line.clear();
         let limit = LONGEST_REQUEST as u64;
-        match timeout(IDLE, (&mut reader).take(limit).read_until(b'\n', &mut line)).await {
+        let mut limited = (&mut reader).take(limit);
+        let read = tokio::select! {
+            read = timeout(IDLE, limited.read_until(b'\n', &mut line)) => read,
+            () = questions.closed() => return,
+        };
+        match read {
             Err(_elapsed) => return debug!("Control client let go for its silence"),
             Ok(Ok(0)) => return,
             Ok(Ok(_)) => {}

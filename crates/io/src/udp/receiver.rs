@@ -25,6 +25,14 @@ pub struct Receiver {
     /// [`BATCH`] buffers one after the other, each of [`LONGEST_DATAGRAMS`].
     buffers: Vec<u8>,
     metas: [RecvMeta; BATCH],
+    v6_first: bool,
+}
+
+/// What one system call took.
+#[derive(Debug)]
+pub struct Batch<'b> {
+    metas: &'b [RecvMeta],
+    buffers: &'b mut [u8],
 }
 
 #[derive(Debug)]
@@ -54,6 +62,7 @@ impl Receiver {
             v6: sockets.v6.as_ref().map(inlet).transpose()?,
             buffers: vec![0; BATCH * LONGEST_DATAGRAMS],
             metas: [RecvMeta::default(); BATCH],
+            v6_first: false,
         })
     }
 
@@ -68,27 +77,36 @@ impl Receiver {
         }
     }
 
-    /// Takes what has arrived, one system call per socket, and passes each datagram on in place.
+    /// Takes what has arrived on one socket, with one system call; the sockets take turns.
     ///
-    /// Returns how many there were; 0 if there was nothing to take.
+    /// `None` if nothing has arrived on either.
     ///
     /// # Errors
-    /// What the system reports; what had arrived before it was passed on. Nothing of it is fatal.
-    pub fn try_receive(&mut self, mut each: impl FnMut(Arrived, &mut [u8])) -> io::Result<usize> {
-        let mut taken = 0;
-        for inlet in [&self.v4, &self.v6].into_iter().flatten() {
-            let filled = match inlet.fill(&mut self.buffers, &mut self.metas) {
-                Ok(filled) => filled,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+    /// What the system reports. Nothing of it is fatal.
+    pub fn try_receive(&mut self) -> io::Result<Option<Batch<'_>>> {
+        self.v6_first = !self.v6_first;
+        let turns = if self.v6_first { [&self.v6, &self.v4] } else { [&self.v4, &self.v6] };
+        let mut filled = 0;
+        for inlet in turns.into_iter().flatten() {
+            match inlet.fill(&mut self.buffers, &mut self.metas) {
+                Ok(0) => {}
+                Ok(buffers) => {
+                    filled = buffers;
+                    break;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
-            };
-            for (meta, buffer) in
-                self.metas[..filled].iter().zip(self.buffers.chunks_exact_mut(LONGEST_DATAGRAMS))
-            {
-                taken += split(meta, buffer, &mut each);
             }
         }
-        Ok(taken)
+        Ok((filled > 0).then(|| Batch { metas: &self.metas[..filled], buffers: &mut self.buffers }))
+    }
+}
+
+impl<'b> Batch<'b> {
+    /// The datagrams in the order they arrived, each in place.
+    pub fn datagrams(self) -> impl Iterator<Item = (Arrived, &'b mut [u8])> {
+        let buffers = self.buffers.chunks_exact_mut(LONGEST_DATAGRAMS);
+        self.metas.iter().zip(buffers).flat_map(|(meta, buffer)| split(meta, buffer))
     }
 }
 
@@ -109,17 +127,9 @@ async fn readable(inlet: Option<&Inlet>) -> io::Result<()> {
 }
 
 /// The kernel joins datagrams of one length (the last may be shorter) to one buffer; this takes them apart.
-fn split(meta: &RecvMeta, buffer: &mut [u8], each: &mut impl FnMut(Arrived, &mut [u8])) -> usize {
+fn split<'b>(meta: &RecvMeta, buffer: &'b mut [u8]) -> impl Iterator<Item = (Arrived, &'b mut [u8])> {
     let arrived = Arrived { source: meta.addr, local: meta.dst_ip };
     let joined = &mut buffer[..meta.len.min(LONGEST_DATAGRAMS)];
-    if joined.is_empty() || meta.stride == 0 {
-        each(arrived, joined);
-        return 1;
-    }
-    let mut taken = 0;
-    for datagram in joined.chunks_mut(meta.stride) {
-        each(arrived, datagram);
-        taken += 1;
-    }
-    taken
+    let (empty, joined) = if joined.is_empty() { (Some(joined), &mut [][..]) } else { (None, joined) };
+    empty.into_iter().chain(joined.chunks_mut(meta.stride.max(1))).map(move |datagram| (arrived, datagram))
 }

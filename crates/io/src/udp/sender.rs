@@ -42,6 +42,15 @@ impl<'a> Outgoing<'a> {
     }
 }
 
+/// Why datagrams did not go out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SendError {
+    /// The system takes no more now, and took nothing of these; see [`Sender::writable`].
+    Full,
+    /// They are lost (of several, at least one), which harms nothing but them.
+    Lost(IoDrop),
+}
+
 /// The sending end of both sockets. Each worker has its own.
 #[derive(Debug)]
 pub struct Sender {
@@ -86,9 +95,8 @@ impl Sender {
     /// together go one by one.
     ///
     /// # Errors
-    /// [`IoDrop::SendBufferFull`] if the system takes no more now, see [`writable`](Self::writable). Any
-    /// other reason is final for these datagrams (of several, for the first that failed), never for the socket.
-    pub fn try_send(&mut self, outgoing: Outgoing<'_>) -> Result<(), IoDrop> {
+    /// See [`SendError`]. None is fatal for the socket.
+    pub fn try_send(&mut self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
         let place = (outgoing.remote, outgoing.local);
         if outgoing.is_single() {
             return self.send_at_once(outgoing).map_err(|error| reason(&error, outgoing));
@@ -118,11 +126,14 @@ impl Sender {
         tokio::net::UdpSocket::from_std(outlet.socket.try_clone()?)?.writable().await
     }
 
-    /// All of them, or as many as the system takes: after the first that waits, those behind it are lost,
-    /// as they would be in a full queue.
-    fn send_one_by_one(&mut self, outgoing: Outgoing<'_>) -> Result<(), IoDrop> {
-        for one in outgoing.each() {
-            self.send_at_once(one).map_err(|error| reason(&error, one))?;
+    /// As many as the system takes: if it takes some and then no more, the others are lost, as they would be
+    /// in a full queue further on.
+    fn send_one_by_one(&mut self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
+        for (index, one) in outgoing.each().enumerate() {
+            match self.send_at_once(one).map_err(|error| reason(&error, one)) {
+                Err(SendError::Full) if index > 0 => return Err(SendError::Lost(IoDrop::SendBufferFull)),
+                settled => settled?,
+            }
         }
         Ok(())
     }
@@ -181,10 +192,10 @@ fn source_vanished(error: &io::Error) -> bool {
     )
 }
 
-fn reason(error: &io::Error, outgoing: Outgoing<'_>) -> IoDrop {
+fn reason(error: &io::Error, outgoing: Outgoing<'_>) -> SendError {
     use io::ErrorKind;
-    match error.kind() {
-        ErrorKind::WouldBlock => IoDrop::SendBufferFull,
+    SendError::Lost(match error.kind() {
+        ErrorKind::WouldBlock => return SendError::Full,
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::NetworkDown => {
             IoDrop::Unreachable
         }
@@ -197,5 +208,5 @@ fn reason(error: &io::Error, outgoing: Outgoing<'_>) -> IoDrop {
             debug!(remote = %outgoing.remote, local = ?outgoing.local, %error, "Datagram not sent");
             IoDrop::SendFailed
         }
-    }
+    })
 }

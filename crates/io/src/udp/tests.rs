@@ -13,7 +13,9 @@ async fn receive(receiver: &mut Receiver, datagrams: usize) -> Vec<(Arrived, Vec
     let all = async {
         while arrived.len() < datagrams {
             receiver.readable().await.unwrap();
-            receiver.try_receive(|how, datagram| arrived.push((how, datagram.to_vec()))).unwrap();
+            while let Some(batch) = receiver.try_receive().unwrap() {
+                arrived.extend(batch.datagrams().map(|(how, datagram)| (how, datagram.to_vec())));
+            }
         }
     };
     let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
@@ -108,5 +110,5 @@ fn a_datagram_beyond_any_mtu_is_a_named_drop() {
 
     let dropped = sender.try_send(Outgoing::single(loopback_v4(9), None, &endless));
 
-    assert_eq!(dropped, Err(IoDrop::DatagramTooBig));
+    assert_eq!(dropped, Err(SendError::Lost(IoDrop::DatagramTooBig)));
 }

@@ -132,3 +132,24 @@ async fn only_its_owner_may_ask() {
 
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+#[tokio::test]
+async fn the_last_answer_arrives_although_the_daemon_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    let server = Server::bind(&path).await.unwrap();
+    let _idle = Stream::connect(socket_name(&path).unwrap()).await.unwrap();
+    let (sender, mut questions) = mpsc::channel(4);
+    let running = tokio::spawn(server.run(sender));
+
+    let asking = tokio::spawn({
+        let path = path.clone();
+        async move { ask(&path, Request::Stop).await }
+    });
+    let _ = questions.recv().await.unwrap().answer.send(Outcome::Stopped(true));
+    drop(questions);
+
+    assert_eq!(asking.await.unwrap().unwrap(), Reply::from(Outcome::Stopped(true)));
+    timeout(LAST_WORDS, running).await.expect("the idle client is not waited for").unwrap();
+    assert!(!path.exists());
+}

@@ -1,0 +1,349 @@
+//! The daemon: one task that owns the [`Node`], and everything that feeds it.
+//!
+//! ```text
+//!  control socket ─┐                        ┌─ datagrams ─> sockets
+//!  address monitor ┼─> Node (this task) ────┼─ packets ───> TUN device
+//!  timer ──────────┤        ^               └─ events ────> log
+//!  workers' mail ──┘        │
+//!                           └ PacketPath, shared with the workers
+//! ```
+//! # Life-cycle
+//! [`Daemon::start`] → ready → [`Daemon::run_until`] told to end, or a client asks for it → everything that
+//! was made is gone again.
+
+use core::time::Duration;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use stead_node::{Command, Event, Node, Outlet, Settings, SettingsError, Transmit};
+use stead_wire::time::Instant;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tracing::{debug, info, trace};
+
+use crate::clock;
+use crate::control::{BindError, Outcome, Question, Request, Server};
+use crate::drops::{IoDrop, IoDrops};
+use crate::monitor::{Monitor, Own};
+use crate::tun::{Device, DeviceSettings, TunError, VirtualAddress};
+use crate::udp::{Outgoing, SendError, Sender, UdpError, UdpSockets};
+use crate::workers::{Mail, Shared, Workers};
+
+mod report;
+
+/// What a daemon is told at its start.
+pub struct DaemonSettings {
+    /// Name of the TUN device.
+    pub interface: String,
+    /// Virtual addresses of this node beside the one derived from its key.
+    pub addresses: Vec<VirtualAddress>,
+    /// Where the control socket goes.
+    pub control_socket: PathBuf,
+    /// The node's settings. A `listen_port` of 0 is replaced by the port that was found free.
+    pub node: Settings,
+}
+
+/// Why a daemon did not start. Nothing of it is left then.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The control socket cannot be opened; often because a daemon runs already.
+    #[error(transparent)]
+    Control(#[from] BindError),
+    /// The UDP sockets cannot be opened.
+    #[error(transparent)]
+    Udp(#[from] UdpError),
+    /// The TUN device cannot be made.
+    #[error(transparent)]
+    Tun(#[from] TunError),
+    /// The settings contradict themselves.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The system has no randomness.
+    #[error("the system offers no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The addresses of this host cannot be watched.
+    #[error("cannot watch this host's addresses: {0}")]
+    Monitor(io::Error),
+    /// A thread cannot be started.
+    #[error("cannot start the workers: {0}")]
+    Workers(io::Error),
+}
+
+/// Why a daemon ended that nobody told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The TUN device cannot be read any more.
+    #[error(
+        "the interface `{interface}` is gone: {source}\nhint: another program removed it; start the daemon again"
+    )]
+    InterfaceGone {
+        /// Its name.
+        interface: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A daemon that is at work.
+pub struct Daemon {
+    about: About,
+    node: Node,
+    exits: Exits,
+    monitor: Monitor,
+    mails: mpsc::Receiver<Mail>,
+    questions: mpsc::Receiver<Question>,
+    control: JoinHandle<()>,
+    workers: Workers,
+    /// When the node wants to be woken.
+    wake: Option<Instant>,
+}
+
+/// What reports say of the daemon beside what the node knows.
+struct About {
+    interface: String,
+    addresses: Vec<VirtualAddress>,
+    connections_limit: usize,
+    attachment_changed: Instant,
+    drops: Arc<IoDrops>,
+}
+
+/// Where what leaves the node goes.
+struct Exits {
+    sender: Sender,
+    device: Arc<Device>,
+    drops: Arc<IoDrops>,
+}
+
+/// Questions that wait for the driver. Clients wait for their answers, so more would only be memory.
+const QUESTIONS: usize = 16;
+
+/// Most mails the node handles before it looks at anything else.
+const MAILS: usize = 256;
+
+/// The longest the driver sleeps, so that its timer never outgrows what the runtime can hold.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+impl Daemon {
+    /// Brings everything up; traffic flows when this returns.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(settings: DaemonSettings) -> Result<Self, StartError> {
+        let DaemonSettings { interface, addresses, control_socket, mut node } = settings;
+        node.check()?;
+        let server = Server::bind(&control_socket).await?;
+        let sockets = Arc::new(UdpSockets::bind(node.listen_port, None)?);
+        node.listen_port = sockets.port();
+        let device_settings = device_settings(interface, addresses, &node);
+        let device = Arc::new(Device::create(&device_settings)?);
+        let own = Own { interface: device.index(), mark: None };
+        let monitor = Monitor::start(own).await.map_err(StartError::Monitor)?;
+
+        let drops = Arc::new(IoDrops::default());
+        let about = About {
+            interface: device.name().to_owned(),
+            addresses: device_settings.addresses,
+            connections_limit: node.connections,
+            attachment_changed: clock::now(),
+            drops: Arc::clone(&drops),
+        };
+        let mtu = usize::from(node.mtu);
+        let node = Node::new(node, seed()?, clock::wall(), clock::now())?;
+        let exits = Exits {
+            sender: Sender::new(&sockets).map_err(StartError::Workers)?,
+            device: Arc::clone(&device),
+            drops: Arc::clone(&drops),
+        };
+        let shared = Shared { path: node.packet_path(), device, sockets, drops, mtu };
+        let (workers, mails) = Workers::start(shared).await.map_err(StartError::Workers)?;
+        let (asking, questions) = mpsc::channel(QUESTIONS);
+        let control = tokio::spawn(server.run(asking));
+        let mut daemon = Self { about, node, exits, monitor, mails, questions, control, workers, wake: None };
+        daemon.attach().await;
+        Ok(daemon)
+    }
+
+    /// Name of the TUN device.
+    #[must_use]
+    pub fn interface(&self) -> &str {
+        &self.about.interface
+    }
+
+    /// This node's virtual addresses, the one derived from its key first.
+    #[must_use]
+    pub fn addresses(&self) -> &[VirtualAddress] {
+        &self.about.addresses
+    }
+
+    /// Works until `shutdown` comes, or a client of the control socket asks to stop; then takes down what
+    /// was brought up.
+    ///
+    /// # Errors
+    /// See [`RunError`]; everything is taken down then, too.
+    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let mut shutdown = core::pin::pin!(shutdown);
+        let outcome = loop {
+            let end = tokio::select! {
+                () = &mut shutdown => Some(Ok(())),
+                end = self.turn() => end,
+            };
+            if let Some(outcome) = end {
+                break outcome;
+            }
+        };
+        self.take_down().await;
+        outcome
+    }
+
+    /// Waits for one input and handles it; with an outcome if it was the last.
+    async fn turn(&mut self) -> Option<Result<(), RunError>> {
+        tokio::select! {
+            Some(mail) = self.mails.recv() => {
+                if let Some(error) = self.handle_mails(mail) {
+                    let interface = self.about.interface.clone();
+                    return Some(Err(RunError::InterfaceGone { interface, source: error }));
+                }
+            }
+            attachment = self.monitor.next() => {
+                let now = clock::now();
+                self.about.attachment_changed = now;
+                self.node.handle_attachment(attachment, now);
+            }
+            Some(question) = self.questions.recv() => {
+                if self.answer(question) {
+                    return Some(Ok(()));
+                }
+            }
+            () = until(self.wake) => {}
+        }
+        self.settle();
+        None
+    }
+
+    /// The host's attachment as it is at the start.
+    async fn attach(&mut self) {
+        let attachment = self.monitor.next().await;
+        info!(
+            interface = self.about.interface,
+            v4 = ?attachment.default_source_v4,
+            v6 = ?attachment.default_source_v6,
+            addresses = attachment.addresses.len(),
+            "Attached"
+        );
+        self.node.handle_attachment(attachment, clock::now());
+        self.settle();
+    }
+
+    /// Lets the node see the time, and everything that it has to say out.
+    fn settle(&mut self) {
+        let now = clock::now();
+        if self.wake.is_some_and(|at| at <= now) {
+            self.node.handle_timeout(now);
+        }
+        let next = self.node.drain(&mut self.exits);
+        if let Some((at, wake)) = next {
+            trace!(%wake, after = ?(at - now), "Timer");
+        }
+        self.wake = next.map(|(at, _)| at);
+    }
+
+    /// One mail and those that lie behind it; with an error if a worker ended.
+    fn handle_mails(&mut self, first: Mail) -> Option<io::Error> {
+        let now = clock::now();
+        let mut next = Some(first);
+        let mut handled = 0;
+        while let Some(mail) = next {
+            match mail {
+                Mail::Datagram(arrival, mut datagram) => {
+                    self.node.handle_datagram(arrival, &mut datagram, now)
+                }
+                Mail::Packet(packet) => self.node.handle_packet(&packet, now),
+                Mail::Notice(notice) => self.node.handle_notice(notice, now),
+                Mail::Ended(error) => return Some(error),
+            }
+            handled += 1;
+            next = if handled < MAILS { self.mails.try_recv().ok() } else { None };
+        }
+        None
+    }
+
+    /// Answers a client; true if it asked the daemon to end.
+    fn answer(&self, question: Question) -> bool {
+        let now = clock::now();
+        let outcome = match question.request {
+            Request::Status => {
+                report::status(&self.about, self.node.handle_command(Command::Status, now), now)
+            }
+            Request::Connections => {
+                report::connections(self.node.handle_command(Command::Connections, now), now)
+            }
+            Request::Stop => Outcome::Stopped(true),
+        };
+        // A client that has gone needs no answer.
+        let _ = question.answer.send(outcome);
+        question.request == Request::Stop
+    }
+
+    /// In the order in which nobody misses what goes: no new clients, no traffic, then the device.
+    async fn take_down(self) {
+        drop(self.questions);
+        // The server ends when nobody takes questions; its last answers and the socket file go with it.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.control).await;
+        let workers = self.workers;
+        let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
+        debug!(interface = self.about.interface, "Taken down");
+    }
+}
+
+impl Outlet for Exits {
+    fn transmit(&mut self, transmit: Transmit) {
+        let outgoing = Outgoing::single(transmit.remote, transmit.local, &transmit.datagram);
+        match self.sender.try_send(outgoing) {
+            Ok(()) => {}
+            // The node repeats what matters; nothing else may keep it waiting.
+            Err(SendError::Full) => self.drops.count(IoDrop::SendBufferFull, 1),
+            Err(SendError::Lost(reason)) => {
+                debug!(remote = %transmit.remote, local = ?transmit.local, reason = reason.label(), "Not sent");
+                self.drops.count(reason, 1);
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: Vec<u8>) {
+        if let Err(error) = self.device.write(&packet) {
+            debug!(%error, "Packet not written");
+            self.drops.count(IoDrop::TunWriteFailed, 1);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        info!(peer = event.peer, "{}", event.what);
+    }
+}
+
+/// The device's half of the settings: the key's own address first, and a route for whatever is a peer's.
+fn device_settings(interface: String, further: Vec<VirtualAddress>, node: &Settings) -> DeviceSettings {
+    let own = VirtualAddress::host(node.secret.public_key().virtual_address().into());
+    let addresses =
+        core::iter::once(own).chain(further.into_iter().filter(|address| *address != own)).collect();
+    let peers = node.peers.iter().flat_map(|peer| {
+        let derived = stead_node::Prefix::host(peer.public_key.virtual_address().into());
+        peer.allowed_ips.iter().copied().chain([derived])
+    });
+    DeviceSettings { name: interface, mtu: node.mtu, addresses, peers: peers.collect() }
+}
+
+fn seed() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(StartError::Randomness)?;
+    Ok(seed)
+}
+
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => sleep((at - clock::now()).min(LONGEST_SLEEP)).await,
+        None => core::future::pending().await,
+    }
+}

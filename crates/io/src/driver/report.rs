@@ -1,0 +1,137 @@
+//! From the node's status to the control socket's reports: moments become ages.
+
+use stead_node::{
+    Answer, Condition, ConnectionStatus, LocalAttachment, NodeStatus, PathStatus, PeerKind, PeerStatus,
+};
+use stead_wire::time::Instant;
+
+use super::About;
+use crate::control::{
+    self, AttachmentReport, ConnectionReport, CurrentReport, OriginalReport, Outcome, PathReport, PeerReport,
+    PeerState, StatusReport,
+};
+
+/// The node's answer to a question about its status.
+pub(super) fn status(about: &About, answer: Answer, now: Instant) -> Outcome {
+    match answer {
+        Answer::Status(status) => Outcome::Status(Box::new(status_report(about, *status, now))),
+        Answer::Connections(_) => misunderstood(),
+    }
+}
+
+/// The node's answer to a question about its connections.
+pub(super) fn connections(answer: Answer, now: Instant) -> Outcome {
+    match answer {
+        Answer::Connections(rows) => {
+            Outcome::Connections(rows.into_iter().map(|row| connection_report(row, now)).collect())
+        }
+        Answer::Status(_) => misunderstood(),
+    }
+}
+
+fn misunderstood() -> Outcome {
+    Outcome::Error("the node answered another question".into())
+}
+
+fn status_report(about: &About, status: NodeStatus, now: Instant) -> StatusReport {
+    let mut drops = about.drops.occurred();
+    drops.extend(status.drops);
+    StatusReport {
+        interface: about.interface.clone(),
+        public_key: status.public_key.to_string(),
+        virtual_addresses: about.addresses.iter().map(ToString::to_string).collect(),
+        listen_port: status.listen_port,
+        attachment: attachment_report(&status.attachment, age(about.attachment_changed, now)),
+        uptime: age(status.started, now),
+        connections: status.connections as u64,
+        connections_limit: about.connections_limit as u64,
+        peers: status.peers.into_iter().map(|peer| peer_report(peer, now)).collect(),
+        drops: drops.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect(),
+    }
+}
+
+fn attachment_report(attachment: &LocalAttachment, changed: u64) -> AttachmentReport {
+    AttachmentReport {
+        addresses: attachment.addresses.iter().map(|local| local.ip).collect(),
+        default_v4: attachment.default_source_v4.map(Into::into),
+        default_v6: attachment.default_source_v6.map(Into::into),
+        changed,
+    }
+}
+
+fn peer_report(peer: PeerStatus, now: Instant) -> PeerReport {
+    let age = |at: Option<Instant>| at.map(|at| age(at, now));
+    PeerReport {
+        name: peer.name,
+        public_key: peer.public_key.to_string(),
+        virtual_addresses: peer.allowed_ips.iter().map(ToString::to_string).collect(),
+        kind: match peer.kind {
+            PeerKind::Unknown => control::PeerKind::Unknown,
+            PeerKind::Plain => control::PeerKind::Plain,
+            PeerKind::Enhanced => control::PeerKind::VcEnhanced,
+        },
+        state: match peer.condition {
+            Condition::NoSession => PeerState::NoSession,
+            Condition::Handshaking => PeerState::Handshaking,
+            Condition::Held(_) => PeerState::Held,
+            Condition::Unproven => PeerState::Unproven,
+            Condition::Proven => PeerState::Proven,
+        },
+        held_since: age(peer.held_since),
+        held_packets: peer.held_packets as u64,
+        path: peer.path.map(path_report),
+        candidates: peer.candidates,
+        last_received: age(peer.last_received),
+        last_acknowledged: age(peer.last_acknowledged),
+        last_handshake: age(peer.last_handshake),
+        handshakes: peer.handshakes,
+        moves_local: peer.moves_local,
+        moves_remote: peer.moves_remote,
+        bytes_sent: peer.traffic.bytes_sent,
+        bytes_received: peer.traffic.bytes_received,
+        packets_sent: peer.traffic.packets_sent,
+        packets_received: peer.traffic.packets_received,
+        public: peer.public,
+    }
+}
+
+fn path_report(path: PathStatus) -> PathReport {
+    PathReport {
+        local: path.local,
+        remote: path.remote,
+        validated: path.validated,
+        rtt: path.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+    }
+}
+
+fn connection_report(status: ConnectionStatus, now: Instant) -> ConnectionReport {
+    let ConnectionStatus { row, peer, session } = status;
+    ConnectionReport {
+        original: OriginalReport {
+            local: row.original.local,
+            remote: row.original.remote,
+            protocol: row.original.protocol.to_string(),
+        },
+        current: CurrentReport {
+            local: row.local,
+            remote: row.remote,
+            path: row.path.0,
+            session: session.unwrap_or(0),
+            token: row.token.to_string(),
+        },
+        peer,
+        state: row.state.as_str().to_owned(),
+        age: age(row.created, now),
+        idle: age(row.last_seen, now),
+        packets_sent: row.outbound.packets,
+        bytes_sent: row.outbound.bytes,
+        packets_received: row.inbound.packets,
+        bytes_received: row.inbound.bytes,
+        moves: row.moves,
+    }
+}
+
+/// Microseconds since `at`.
+fn age(at: Instant, now: Instant) -> u64 {
+    u64::try_from((now - at).as_micros()).unwrap_or(u64::MAX)
+}

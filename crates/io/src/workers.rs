@@ -1,0 +1,192 @@
+//! The packet path's threads: one from the TUN device to the sockets, one back.
+//!
+//! Each is an operating system's thread with a runtime of its own, and runs a packet to completion: read,
+//! translate, seal, send; or receive, open, translate, write. A plain data packet meets no lock, no other
+//! thread and no allocation on its way. Whatever is not plain goes to the node, through its [`Mailbox`].
+//!
+//! # Invariants
+//! - A lone packet never waits for others: what has been gathered goes out before a worker waits.
+//! - The mailbox is bounded; what it cannot take is counted, and notices have room of their own in it.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use stead_node::{Arrival, Notice, PacketPath};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::debug;
+
+use crate::drops::{IoDrop, IoDrops};
+use crate::tun::Device;
+use crate::udp::UdpSockets;
+
+mod inbound;
+mod outbound;
+mod row;
+
+/// What workers leave to the node.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// A datagram that is no plain data message.
+    Datagram(Arrival, Vec<u8>),
+    /// An inner packet that cannot leave now.
+    Packet(Vec<u8>),
+    /// Something the packet path saw.
+    Notice(Notice),
+    /// A worker cannot go on.
+    Ended(io::Error),
+}
+
+/// What the workers share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) path: Arc<PacketPath>,
+    pub(crate) device: Arc<Device>,
+    pub(crate) sockets: Arc<UdpSockets>,
+    pub(crate) drops: Arc<IoDrops>,
+    pub(crate) mtu: usize,
+}
+
+/// The way to the node.
+#[derive(Clone)]
+pub(crate) struct Mailbox {
+    sender: mpsc::Sender<Mail>,
+    drops: Arc<IoDrops>,
+}
+
+/// The running threads.
+pub(crate) struct Workers {
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// How much the mailbox holds. A held peer's packets arrive in bursts of a congestion window.
+const MAILBOX: usize = 4096;
+
+/// How much of it only notices may use: a flood of handshakes must not keep them from the node.
+const FOR_NOTICES: usize = 1024;
+
+/// Most packets or system calls between two looks at the clock and at the signal to stop.
+const BATCH: usize = 64;
+
+impl Workers {
+    /// Starts both threads; they are at work when this returns.
+    ///
+    /// # Errors
+    /// What the system reports when it lets a thread, a runtime or a descriptor not be made.
+    pub(crate) async fn start(shared: Shared) -> io::Result<(Self, mpsc::Receiver<Mail>)> {
+        let (sender, mails) = mpsc::channel(MAILBOX);
+        let mailbox = Mailbox { sender, drops: Arc::clone(&shared.drops) };
+        let (stop, stopped) = watch::channel(false);
+        let mut workers = Self { stop, threads: Vec::new() };
+
+        let (parts, mail, signal) = (shared.clone(), mailbox.clone(), stopped.clone());
+        workers
+            .spawn("stead-outbound", mailbox.clone(), move |ready| outbound::run(parts, mail, signal, ready))
+            .await?;
+        let mail = mailbox.clone();
+        workers
+            .spawn("stead-inbound", mailbox, move |ready| inbound::run(shared, mail, stopped, ready))
+            .await?;
+        Ok((workers, mails))
+    }
+
+    async fn spawn<W>(
+        &mut self,
+        name: &'static str,
+        mailbox: Mailbox,
+        work: impl FnOnce(Ready) -> W + Send + 'static,
+    ) -> io::Result<()>
+    where
+        W: Future<Output = io::Result<()>>,
+    {
+        let (ready, at_work) = oneshot::channel();
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime.and_then(|runtime| runtime.block_on(work(Ready(ready)))) {
+                Ok(()) => debug!(worker = name, "Worker stopped"),
+                Err(error) => mailbox.post(Mail::Ended(error)),
+            }
+        })?;
+        self.threads.push(thread);
+        // Without the word that it is ready it has failed, and its error is in the mailbox.
+        at_work.await.map_err(|_| io::Error::other(format!("{name} could not begin its work")))
+    }
+
+    /// Ends the threads and waits for them.
+    pub(crate) fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.stop.send_replace(true);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Tells that a worker has begun.
+struct Ready(oneshot::Sender<()>);
+
+impl Ready {
+    fn tell(self) {
+        let _ = self.0.send(());
+    }
+}
+
+impl Mailbox {
+    /// Leaves a mail for the node, or counts that it could not.
+    fn post(&self, mail: Mail) {
+        let reserved = match mail {
+            Mail::Notice(_) | Mail::Ended(_) => 0,
+            Mail::Datagram(..) | Mail::Packet(_) => FOR_NOTICES,
+        };
+        if self.sender.capacity() <= reserved || self.sender.try_send(mail).is_err() {
+            self.drops.count(IoDrop::MailboxFull, 1);
+        }
+    }
+}
+
+/// Whether a worker has to stop; for the select of one that waits.
+async fn stopping(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody can ask any more.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn must_stop(stop: &watch::Receiver<bool>) -> bool {
+    *stop.borrow() || stop.has_changed().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use stead_lct::PeerId;
+    use stead_node::Sighting;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_datagrams_leaves_room_for_notices() {
+        let (sender, mut mails) = mpsc::channel(MAILBOX);
+        let mailbox = Mailbox { sender, drops: Arc::default() };
+        let arrival = Arrival { source: "192.0.2.1:1".parse().unwrap(), local: None };
+
+        for _ in 0..2 * MAILBOX {
+            mailbox.post(Mail::Datagram(arrival, vec![1]));
+        }
+        mailbox.post(Mail::Notice(Notice { peer: PeerId(0), sighting: Sighting::Stirred }));
+
+        assert_eq!(mailbox.drops.of(IoDrop::MailboxFull), (MAILBOX + FOR_NOTICES) as u64);
+        let mut last = None;
+        while let Ok(mail) = mails.try_recv() {
+            last = Some(mail);
+        }
+        assert!(matches!(last, Some(Mail::Notice(_))), "{last:?}");
+    }
+}

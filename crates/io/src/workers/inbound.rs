@@ -1,0 +1,101 @@
+//! From the sockets to the TUN device.
+
+use core::time::Duration;
+use std::io;
+
+use stead_node::{Arrival, FlowCursor, Verdict};
+use stead_wire::time::Instant;
+use tokio::sync::watch;
+use tracing::{debug, trace};
+
+use super::{BATCH, Mail, Mailbox, Ready, Shared, must_stop, stopping};
+use crate::clock;
+use crate::drops::IoDrop;
+use crate::tun::Memory;
+use crate::udp::{Arrived, Batch, Receiver};
+
+struct Worker {
+    shared: Shared,
+    mailbox: Mailbox,
+    cursor: FlowCursor,
+    /// Absent only within a batch.
+    memory: Option<Memory>,
+}
+
+/// What follows an error of a socket, so that a lasting one does not keep the processor busy.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Works until it is told to stop.
+pub(super) async fn run(
+    shared: Shared,
+    mailbox: Mailbox,
+    mut stop: watch::Receiver<bool>,
+    ready: Ready,
+) -> io::Result<()> {
+    let mut receiver = Receiver::new(&shared.sockets)?;
+    let mut worker = Worker { shared, mailbox, cursor: FlowCursor::default(), memory: None };
+    ready.tell();
+    while !must_stop(&stop) {
+        if worker.drain(&mut receiver).await {
+            continue;
+        }
+        tokio::select! {
+            readable = receiver.readable() => readable?,
+            () = stopping(&mut stop) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+impl Worker {
+    /// Delivers what has arrived, some batches at most; whether there may be more.
+    async fn drain(&mut self, receiver: &mut Receiver) -> bool {
+        for _ in 0..BATCH {
+            match receiver.try_receive() {
+                Ok(Some(batch)) => self.arrive(batch, clock::now()),
+                Ok(None) => return false,
+                Err(error) => {
+                    debug!(%error, "Nothing received");
+                    self.shared.drops.count(IoDrop::ReceiveFailed, 1);
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        true
+    }
+
+    /// What one system call took: every datagram is opened in place, and the packets written together.
+    fn arrive(&mut self, batch: Batch<'_>, now: Instant) {
+        let device = self.shared.device.clone();
+        let memory = self.memory.take().unwrap_or_else(|| device.memory());
+        let mut delivery = device.deliver(memory);
+        for (arrived, datagram) in batch.datagrams() {
+            if let Some(packet) = self.open(arrived, datagram, now) {
+                delivery.push(packet);
+            }
+        }
+        let (memory, lost) = delivery.finish();
+        if lost > 0 {
+            self.shared.drops.count(IoDrop::TunWriteFailed, lost);
+        }
+        self.memory = Some(memory);
+    }
+
+    /// The packet inside a datagram, if it is for the device.
+    fn open<'d>(&mut self, arrived: Arrived, datagram: &'d mut [u8], now: Instant) -> Option<&'d [u8]> {
+        let arrival = Arrival { source: arrived.source, local: arrived.local };
+        let start = datagram.as_ptr().addr();
+        let inbound = self.shared.path.inbound(&mut self.cursor, arrival, datagram, now);
+        if let Some(notice) = inbound.notice {
+            self.mailbox.post(Mail::Notice(notice));
+        }
+        // Remembered as a place in the datagram, which the node may need whole.
+        let place = inbound.packet.map(|packet| (packet.as_ptr().addr() - start, packet.len()));
+        match inbound.verdict {
+            Verdict::Opened | Verdict::Keepalive => {}
+            Verdict::ForNode => self.mailbox.post(Mail::Datagram(arrival, datagram.to_vec())),
+            Verdict::Dropped(reason) => trace!(source = %arrival.source, %reason, "Datagram dropped"),
+        }
+        place.map(|(offset, len)| &datagram[offset..offset + len])
+    }
+}

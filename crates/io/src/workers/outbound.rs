@@ -1,0 +1,151 @@
+//! From the TUN device to the sockets.
+
+use core::net::SocketAddr;
+use std::io;
+
+use stead_node::{FlowCursor, Grant, Outbound};
+use stead_wire::time::Instant;
+use tokio::sync::watch;
+use tracing::{debug, trace};
+
+use super::row::Row;
+use super::{BATCH, Mail, Mailbox, Ready, Shared, must_stop, stopping};
+use crate::clock;
+use crate::drops::IoDrop;
+use crate::offload::Segments;
+use crate::tun::{Device, Reader};
+use crate::udp::{SendError, Sender};
+
+struct Worker {
+    shared: Shared,
+    mailbox: Mailbox,
+    stop: watch::Receiver<bool>,
+    cursor: FlowCursor,
+    sender: Sender,
+    row: Row,
+}
+
+/// Works until it is told to stop, or the device is gone.
+pub(super) async fn run(
+    shared: Shared,
+    mailbox: Mailbox,
+    stop: watch::Receiver<bool>,
+    ready: Ready,
+) -> io::Result<()> {
+    let reader = Reader::new(shared.device.clone())?;
+    let sender = Sender::new(&shared.sockets)?;
+    let row = Row::new(shared.mtu);
+    let mut worker = Worker { shared, mailbox, stop, cursor: FlowCursor::default(), sender, row };
+    let mut buffer = vec![0; Device::LONGEST_READ];
+    ready.tell();
+    loop {
+        let read = tokio::select! {
+            read = reader.read(&mut buffer) => read?,
+            () = stopping(&mut worker.stop) => return Ok(()),
+        };
+        worker.depart(&buffer[..read], clock::now()).await;
+        while worker.drain(&reader, &mut buffer).await? {
+            if must_stop(&worker.stop) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Sends what can be read without waiting, a batch at most; whether there may be more.
+    async fn drain(&mut self, reader: &Reader, buffer: &mut [u8]) -> io::Result<bool> {
+        let now = clock::now();
+        for _ in 0..BATCH {
+            match reader.try_read(buffer) {
+                Ok(read) => self.depart(&buffer[..read], now).await,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.flush().await;
+                    return Ok(false);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.flush().await;
+        Ok(true)
+    }
+
+    /// One read of the device: a packet, or a super-packet.
+    async fn depart(&mut self, read: &[u8], now: Instant) {
+        let segments = match Device::segments(read) {
+            Ok(segments) => segments,
+            Err(error) => {
+                debug!(%error, bytes = read.len(), "The device handed out something else than a packet");
+                return self.shared.drops.count(IoDrop::MalformedSuperPacket, 1);
+            }
+        };
+        let count = segments.count();
+        if self.row.is_too_long(segments.full_len()) {
+            return self.shared.drops.count(IoDrop::PacketTooBig, count as u64);
+        }
+        let packets = u32::try_from(count).unwrap_or(u32::MAX);
+        match self.shared.path.outbound(&mut self.cursor, segments.packet(), packets, now) {
+            Outbound::Send(grant) => self.send(grant, &segments).await,
+            Outbound::Hold => self.hold(&segments),
+            Outbound::Drop(reason) => trace!(%reason, "Packet dropped"),
+        }
+    }
+
+    /// Seals every segment into the row, which goes out whenever it is full.
+    async fn send(&mut self, mut grant: Grant, segments: &Segments<'_>) {
+        if let Some(notice) = grant.take_notice() {
+            self.mailbox.post(Mail::Notice(notice));
+        }
+        let place = (grant.remote(), grant.local());
+        for index in 0..segments.count() {
+            let len = segments.len_of(index);
+            if !self.row.takes(place, len, self.sender.most_segments(place.0)) {
+                self.flush().await;
+            }
+            let write = |packet: &mut [u8]| {
+                segments.write(index, packet);
+            };
+            self.row.add(place, len, write, |message| grant.seal(message));
+        }
+    }
+
+    /// The node wants each packet on its own.
+    fn hold(&self, segments: &Segments<'_>) {
+        for index in 0..segments.count() {
+            let mut packet = vec![0; segments.len_of(index)];
+            segments.write(index, &mut packet);
+            self.mailbox.post(Mail::Packet(packet));
+        }
+    }
+
+    /// Sends the row. Waits while the socket takes no more: the device's queue fills up meanwhile, which is
+    /// what applications notice.
+    async fn flush(&mut self) {
+        while let Some(outgoing) = self.row.outgoing() {
+            match self.sender.try_send(outgoing) {
+                Ok(()) => break,
+                Err(SendError::Full) => {
+                    let remote = outgoing.remote;
+                    if self.writable(remote).await.is_err() {
+                        self.shared.drops.count(IoDrop::SendBufferFull, self.row.messages() as u64);
+                        break;
+                    }
+                }
+                Err(SendError::Lost(reason)) => {
+                    self.shared.drops.count(reason, self.row.messages() as u64);
+                    break;
+                }
+            }
+        }
+        self.row.clear();
+    }
+
+    /// Until the socket takes datagrams again; an error when the worker is to stop in stead.
+    async fn writable(&mut self, remote: SocketAddr) -> io::Result<()> {
+        tokio::select! {
+            writable = self.sender.writable(remote) => writable,
+            () = stopping(&mut self.stop) => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+}
