@@ -18,7 +18,7 @@ use crate::error::RigError;
 use crate::moves::Move;
 use crate::namespace::{Inside, Namespace, Task};
 use crate::netlink::Route;
-use crate::network::{CARRIER_PATIENCE, Network};
+use crate::network::Network;
 use crate::process::Process;
 use crate::sysctl::Settings;
 
@@ -135,7 +135,10 @@ impl Host {
     /// [`RigError::Missing`] if the host is in no network; else what the kernel refused.
     pub fn replug(&self) -> Result<(), RigError> {
         let (end, network) = self.far_end(WLAN)?;
-        network.router().run(move |inside| inside.set_up(&end))?
+        let plugged = end.clone();
+        network.router().run(move |inside| inside.set_up(&plugged))??;
+        network.await_plugged(&end)?;
+        self.inside(|inside| inside.await_carrier(WLAN))
     }
 
     /// Moves the ordinary interface to `network`, with nothing in between for `dark`.
@@ -237,7 +240,7 @@ impl Host {
         }
         for (host, _, place) in ends {
             host.inside(move |inside| {
-                inside.await_carrier(CABLE, CARRIER_PATIENCE)?;
+                inside.await_carrier(CABLE)?;
                 inside.add_address(CABLE, place)
             })?;
             let cable = Cable { far: None, addresses: vec![place.address], metric: DEFAULT_METRIC };
@@ -253,6 +256,7 @@ impl Host {
         old.router().run(move |inside| inside.give(&moved, descriptor))??;
         self.inside(|inside| {
             inside.set_down(WLAN)?;
+            inside.note_carrier(WLAN)?;
             inside.remove_addresses(WLAN)
         })?;
         if let Some(cable) = self.interfaces().get_mut(WLAN) {
@@ -274,10 +278,14 @@ impl Host {
             .map(|(to, via)| Route { to, via: Some(via), interface: interface.to_owned(), metric })
             .collect();
         network.plug(&end)?;
+        let link = name.clone();
         self.inside(move |inside| {
-            inside.set_mtu(&name, mtu)?;
-            inside.set_up(&name)?;
-            inside.await_carrier(&name, CARRIER_PATIENCE)?;
+            inside.set_mtu(&link, mtu)?;
+            inside.set_up(&link)?;
+            inside.await_carrier(&link)
+        })?;
+        network.await_plugged(&end)?;
+        self.inside(move |inside| {
             places.into_iter().try_for_each(|place| inside.add_address(&name, place))?;
             routes.iter().try_for_each(|route| inside.add_route(route))
         })?;

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, State};
+use rtnetlink::packet_route::link::{
+    BridgePortState, InfoBridgePort, InfoPortData, LinkAttribute, LinkInfo, LinkMessage, State,
+};
 use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use crate::address::Prefix;
@@ -115,20 +117,20 @@ impl Inside {
         self.ask(doing, request.execute())
     }
 
+    /// Has the kernel take note of the interface's carrier now: it does so when asked for one link, else up
+    /// to a second later, and until then a bridge may take the carrier of before for the one of now.
+    pub(crate) fn note_carrier(&self, name: &str) -> Outcome {
+        self.link(name).map(drop)
+    }
+
     /// Waits until the interface has a carrier: only then will the kernel use what is configured on it.
-    pub(crate) fn await_carrier(&self, name: &str, patience: Duration) -> Outcome {
-        let started = Instant::now();
-        while !self.is_running(name)? {
-            if started.elapsed() > patience {
-                return Err(RigError::NoCarrier {
-                    namespace: self.name().to_owned(),
-                    interface: name.to_owned(),
-                    waited: patience,
-                });
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
+    pub(crate) fn await_carrier(&self, name: &str) -> Outcome {
+        self.await_link(name, has_carrier)
+    }
+
+    /// Waits until the bridge passes on what comes from its port: what comes before is lost.
+    pub(crate) fn await_forwarding(&self, port: &str) -> Outcome {
+        self.await_link(port, |link| has_carrier(link) && forwards(link))
     }
 
     /// How many interfaces there are, loopback included.
@@ -137,13 +139,19 @@ impl Inside {
         Ok(self.ask("list the interfaces".to_owned(), links.try_collect::<Vec<_>>())?.len())
     }
 
-    fn is_running(&self, name: &str) -> Result<bool, RigError> {
-        let link = self.link(name)?;
-        // A TUN device reports `Unknown`: it has a carrier as long as it is open.
-        Ok(link
-            .attributes
-            .iter()
-            .any(|attribute| matches!(attribute, LinkAttribute::OperState(State::Up | State::Unknown))))
+    fn await_link(&self, name: &str, ready: impl Fn(&LinkMessage) -> bool) -> Outcome {
+        let started = Instant::now();
+        while !ready(&self.link(name)?) {
+            if started.elapsed() > CARRIER_PATIENCE {
+                return Err(RigError::NoCarrier {
+                    namespace: self.name().to_owned(),
+                    interface: name.to_owned(),
+                    waited: CARRIER_PATIENCE,
+                });
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     fn index(&self, name: &str) -> Result<u32, RigError> {
@@ -181,8 +189,27 @@ impl Inside {
     }
 }
 
+fn has_carrier(link: &LinkMessage) -> bool {
+    link.attributes.iter().any(|attribute| matches!(attribute, LinkAttribute::OperState(State::Up)))
+}
+
+fn forwards(link: &LinkMessage) -> bool {
+    let details = link.attributes.iter().filter_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(details) => Some(details),
+        _ => None,
+    });
+    let ports = details.flatten().filter_map(|detail| match detail {
+        LinkInfo::PortData(InfoPortData::BridgePort(port)) => Some(port),
+        _ => None,
+    });
+    ports.flatten().any(|known| *known == InfoBridgePort::State(BridgePortState::Forwarding))
+}
+
 fn is_link_local(message: &AddressMessage) -> bool {
     message.attributes.iter().any(|attribute| {
         matches!(attribute, AddressAttribute::Address(IpAddr::V6(address)) if address.is_unicast_link_local())
     })
 }
+
+/// How long a veth pair may take to find its carrier; it takes milliseconds.
+const CARRIER_PATIENCE: Duration = Duration::from_secs(5);

@@ -173,9 +173,17 @@ impl Network {
         let (end, mtu) = (end.to_owned(), self.0.mtu);
         self.0.router.run(move |inside| {
             inside.set_mtu(&end, mtu)?;
+            inside.note_carrier(&end)?;
             inside.enslave(&end, BRIDGE)?;
             inside.set_up(&end)
         })?
+    }
+
+    /// Waits until the bridge forwards for a host's cable. Until the kernel has noticed the carrier there it
+    /// drops the host's first ARP request, which would be asked again only a second later.
+    pub(crate) fn await_plugged(&self, end: &str) -> Result<(), RigError> {
+        let end = end.to_owned();
+        self.0.router.run(move |inside| inside.await_forwarding(&end))?
     }
 
     fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
@@ -206,6 +214,13 @@ impl Inner {
         self.router.run(move |inside| {
             inside.add_bridge(BRIDGE)?;
             inside.set_mtu(BRIDGE, mtu)?;
+            // A port that is always up, so that the bridge has a carrier while no host is there: a router's
+            // own side of a network does not come and go with its guests.
+            inside.add_pair(ANCHOR, ANCHOR_END)?;
+            inside.enslave(ANCHOR, BRIDGE)?;
+            inside.set_up(ANCHOR)?;
+            inside.set_up(ANCHOR_END)?;
+            inside.await_forwarding(ANCHOR)?;
             if let Some(prefix) = v4 {
                 inside.add_address(BRIDGE, prefix.place(1))?;
             }
@@ -230,7 +245,7 @@ impl Inner {
         })??;
         self.router.run(move |inside| {
             inside.set_up(UPLINK)?;
-            inside.await_carrier(UPLINK, CARRIER_PATIENCE)?;
+            inside.await_carrier(UPLINK)?;
             for family in Family::BOTH {
                 inside.add_address(UPLINK, line.place(family, 2))?;
                 let via = Some(line.place(family, 1).address);
@@ -284,11 +299,10 @@ fn everything(family: Family) -> Prefix {
 /// How many lines the internet has; see [`Line::place`].
 pub(crate) const MOST_NETWORKS: u8 = 64;
 
-/// How long a fresh veth pair may take to find its carrier; it takes a millisecond.
-pub(crate) const CARRIER_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
-
 const BRIDGE: &str = "lan0";
 const UPLINK: &str = "up0";
+const ANCHOR: &str = "anchor0";
+const ANCHOR_END: &str = "anchor1";
 const FIRST_LEASE: u32 = 10;
 const DEFAULT_MTU: u32 = 1500;
 const ROUTER_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
