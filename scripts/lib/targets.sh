@@ -19,7 +19,7 @@ readonly TARGETS="
 readonly TARGET_PACKAGES="
   /usr/bin/rustc                              | rustc-web
   /usr/bin/cargo                              | cargo-web
-  /usr/lib/rustlib/src/rust/library          | rust-web-src
+  /usr/lib/rustlib/src/rust/library           | rust-web-src
   x86_64-w64-mingw32-gcc                      | gcc-mingw-w64-x86-64
   x86_64-w64-mingw32-g++                      | g++-mingw-w64-x86-64
   nasm                                        | nasm
