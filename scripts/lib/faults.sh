@@ -22,7 +22,7 @@ stage_faults() {
   local name deed words said failed=0
   while IFS=$'\t' read -r name deed words; do
     copy_tree "$SCRATCH/copy"
-    said=$(cd "$SCRATCH/copy" && eval "$deed" && NO_COLOR=1 scripts/check --only "$name" 2>&1 || true)
+    said=$(cd "$SCRATCH/copy" && eval "$deed" && NO_COLOR=1 scripts/check --only "$name" 2>&1) || true
     grep -q -- "$words" <<<"$said" && continue
     complain "stage $name did not object to: $deed"
     failed=1
