@@ -16,7 +16,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stead_node::{Command, Event, Node, Outlet, Settings, SettingsError, Transmit};
+use stead_node::{Command, Node, Settings};
 use stead_wire::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -24,14 +24,20 @@ use tokio::time::sleep;
 use tracing::{debug, info, trace};
 
 use crate::clock;
-use crate::control::{BindError, Outcome, Question, Request, Server};
-use crate::drops::{IoDrop, IoDrops};
+use crate::control::{Outcome, Question, Request, Server};
+use crate::drops::IoDrops;
 use crate::monitor::{Monitor, Own};
-use crate::tun::{Device, DeviceSettings, TunError, VirtualAddress};
-use crate::udp::{Outgoing, SendError, Sender, UdpError, UdpSockets};
+use crate::tun::{Device, DeviceSettings, VirtualAddress};
+use crate::udp::{Sender, UdpSockets};
 use crate::workers::{Mail, Shared, Workers};
 
+mod errors;
+mod exits;
 mod report;
+
+pub use errors::{RunError, StartError};
+
+use exits::Exits;
 
 /// What a daemon is told at its start.
 pub struct DaemonSettings {
@@ -43,47 +49,6 @@ pub struct DaemonSettings {
     pub control_socket: PathBuf,
     /// The node's settings. A `listen_port` of 0 is replaced by the port that was found free.
     pub node: Settings,
-}
-
-/// Why a daemon did not start. Nothing of it is left then.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The control socket cannot be opened; often because a daemon runs already.
-    #[error(transparent)]
-    Control(#[from] BindError),
-    /// The UDP sockets cannot be opened.
-    #[error(transparent)]
-    Udp(#[from] UdpError),
-    /// The TUN device cannot be made.
-    #[error(transparent)]
-    Tun(#[from] TunError),
-    /// The settings contradict themselves.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// The system has no randomness.
-    #[error("the system offers no randomness: {0}")]
-    Randomness(getrandom::Error),
-    /// The addresses of this host cannot be watched.
-    #[error("cannot watch this host's addresses: {0}")]
-    Monitor(io::Error),
-    /// A thread cannot be started.
-    #[error("cannot start the workers: {0}")]
-    Workers(io::Error),
-}
-
-/// Why a daemon ended that nobody told to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The TUN device cannot be read any more.
-    #[error(
-        "the interface `{interface}` is gone: {source}\nhint: another program removed it; start the daemon again"
-    )]
-    InterfaceGone {
-        /// Its name.
-        interface: String,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
 /// A daemon that is at work.
@@ -106,13 +71,6 @@ struct About {
     addresses: Vec<VirtualAddress>,
     connections_limit: usize,
     attachment_changed: Instant,
-    drops: Arc<IoDrops>,
-}
-
-/// Where what leaves the node goes.
-struct Exits {
-    sender: Sender,
-    device: Arc<Device>,
     drops: Arc<IoDrops>,
 }
 
@@ -294,32 +252,6 @@ impl Daemon {
         let workers = self.workers;
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
         debug!(interface = self.about.interface, "Taken down");
-    }
-}
-
-impl Outlet for Exits {
-    fn transmit(&mut self, transmit: Transmit) {
-        let outgoing = Outgoing::single(transmit.remote, transmit.local, &transmit.datagram);
-        match self.sender.try_send(outgoing) {
-            Ok(()) => {}
-            // The node repeats what matters; nothing else may keep it waiting.
-            Err(SendError::Full) => self.drops.count(IoDrop::SendBufferFull, 1),
-            Err(SendError::Lost(reason)) => {
-                debug!(remote = %transmit.remote, local = ?transmit.local, reason = reason.label(), "Not sent");
-                self.drops.count(reason, 1);
-            }
-        }
-    }
-
-    fn packet(&mut self, packet: Vec<u8>) {
-        if let Err(error) = self.device.write(&packet) {
-            debug!(%error, "Packet not written");
-            self.drops.count(IoDrop::TunWriteFailed, 1);
-        }
-    }
-
-    fn event(&mut self, event: Event) {
-        info!(peer = event.peer, "{}", event.what);
     }
 }
 

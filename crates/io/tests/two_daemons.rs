@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
 use stead_io::control::{self, ConnectionReport, Outcome, PeerState, Request, StatusReport};
-use stead_io::driver::{Daemon, DaemonSettings};
-use stead_io::tun::VirtualAddress;
+use stead_io::driver::{Daemon, DaemonSettings, RunError, StartError};
+use stead_io::tun::{TunError, VirtualAddress};
 use stead_node::{PeerSettings, Prefix, Settings};
 use stead_noise::keys::StaticSecret;
 use tokio::sync::oneshot;
@@ -281,4 +281,48 @@ fn a_stream_lives_through_a_change_of_address() {
     assert_eq!(there.peers[0].handshakes, 1, "no handshake after the first");
     assert_eq!(there.peers[0].moves_remote, 1);
     assert!(stall < Duration::from_secs(3), "{stall:?}");
+}
+
+#[test]
+fn a_daemon_whose_device_is_taken_away_ends_and_says_so() {
+    let Some(host) = Host::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), ALICE, BOB, "10.77.0.1", "");
+
+    let outcome = host.run(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let daemon = Daemon::start(settings).await.unwrap();
+            assert!(Command::new("ip").args(["link", "del", "stead0"]).status().unwrap().success());
+            let patience =
+                tokio::time::timeout(Duration::from_secs(5), daemon.run_until(core::future::pending()));
+            patience.await.expect("it ends by itself")
+        })
+    });
+
+    assert!(matches!(outcome, Err(RunError::InterfaceGone { .. })), "{outcome:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the control socket is gone");
+}
+
+#[test]
+fn a_daemon_that_cannot_have_its_device_leaves_nothing_and_the_next_one_starts() {
+    let Some(host) = Host::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    host.ip("link add stead0 type veth peer name other");
+
+    host.run(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let first = Daemon::start(settings(&path, ALICE, BOB, "10.77.0.1", "")).await;
+            assert!(matches!(first.err(), Some(StartError::Tun(TunError::Exists { .. }))));
+            assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0, "no control socket is left");
+
+            assert!(Command::new("ip").args(["link", "del", "stead0"]).status().unwrap().success());
+            let second = Daemon::start(settings(&path, ALICE, BOB, "10.77.0.1", "")).await.unwrap();
+            let third = Daemon::start(settings(&path, BOB, ALICE, "10.77.0.1", "")).await;
+            assert!(matches!(third.err(), Some(StartError::Control(_))), "the second one answers");
+            second.run_until(core::future::ready(())).await.unwrap();
+        });
+    });
 }

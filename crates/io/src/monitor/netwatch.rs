@@ -29,7 +29,7 @@ const OUTSIDE: [SocketAddr; 2] = [
 
 impl Watch {
     pub(super) async fn start(own: Own) -> io::Result<Self> {
-        let monitor = netmon::Monitor::new().await.map_err(io::Error::other)?;
+        let monitor = netmon::Monitor::new().await.map_err(|error| io::Error::other(error.to_string()))?;
         Ok(Self { states: monitor.interface_state(), own, _monitor: monitor })
     }
 

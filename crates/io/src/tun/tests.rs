@@ -165,6 +165,26 @@ mod in_a_namespace {
     }
 
     #[test]
+    fn a_device_set_down_and_up_again_goes_on() {
+        isolated(|| async {
+            let settings = settings(&["10.77.0.1/24"], &[]);
+            let device = Arc::new(Device::create(&settings).unwrap());
+            let reader = Reader::new(Arc::clone(&device)).unwrap();
+            let mut buffer = vec![0; Device::LONGEST_READ];
+
+            ip("link set stead-test down");
+            let read = tokio::time::timeout(Duration::from_millis(100), reader.read(&mut buffer)).await;
+            assert!(read.is_err(), "it waits: {read:?}");
+            assert!(device.write(&[0x45; 20]).is_err());
+            ip("link set stead-test up");
+
+            UdpSocket::bind("10.77.0.1:0").unwrap().send_to(b"out", "10.77.0.2:5000").unwrap();
+            let read = tokio::time::timeout(Duration::from_secs(2), reader.read(&mut buffer)).await;
+            assert_eq!(read.unwrap().unwrap(), 10 + 28 + 3);
+        });
+    }
+
+    #[test]
     fn a_host_without_ipv6_goes_without_the_ipv6_address() {
         isolated(|| async {
             if std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").is_err() {

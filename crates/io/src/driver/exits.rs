@@ -1,0 +1,43 @@
+//! Where what leaves the node goes: datagrams to the sockets, packets to the TUN device, events to the log.
+
+use std::sync::Arc;
+
+use stead_node::{Event, Outlet, Transmit};
+use tracing::{debug, info};
+
+use crate::drops::{IoDrop, IoDrops};
+use crate::tun::Device;
+use crate::udp::{Outgoing, SendError, Sender};
+
+/// Every way out of the node.
+pub(super) struct Exits {
+    pub(super) sender: Sender,
+    pub(super) device: Arc<Device>,
+    pub(super) drops: Arc<IoDrops>,
+}
+
+impl Outlet for Exits {
+    fn transmit(&mut self, transmit: Transmit) {
+        let outgoing = Outgoing::single(transmit.remote, transmit.local, &transmit.datagram);
+        match self.sender.try_send(outgoing) {
+            Ok(()) => {}
+            // The node repeats what matters; nothing else may keep it waiting.
+            Err(SendError::Full) => self.drops.count(IoDrop::SendBufferFull, 1),
+            Err(SendError::Lost(reason)) => {
+                debug!(remote = %transmit.remote, local = ?transmit.local, reason = reason.label(), "Not sent");
+                self.drops.count(reason, 1);
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: Vec<u8>) {
+        if let Err(error) = self.device.write(&packet) {
+            debug!(%error, "Packet not written");
+            self.drops.count(IoDrop::TunWriteFailed, 1);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        info!(peer = event.peer, "{}", event.what);
+    }
+}
