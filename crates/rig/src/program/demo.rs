@@ -38,6 +38,8 @@ pub(super) struct DemoReport {
 /// One move.
 #[derive(Debug, Serialize)]
 struct MoveReport {
+    /// From the start of the traffic to the loss of the old network.
+    at_micros: u64,
     from: String,
     to: String,
     change: Change,
@@ -49,7 +51,10 @@ struct MoveReport {
     by_hand: Option<String>,
     before: Option<ConnectionReport>,
     after: Option<ConnectionReport>,
+    /// For how long nothing had come without the tunnel when the move was looked at.
     without_silent_micros: u64,
+    /// Whether anything came without the tunnel after the move.
+    without_resumed: bool,
 }
 
 pub(super) fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<DemoReport, RigError> {
@@ -66,7 +71,7 @@ pub(super) fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<Demo
     for (number, to) in (1..).zip([&scene.hotspot, &scene.office, &scene.train]) {
         traffic.watch(arguments.size * number / 4, terminal);
         let report = one_move(&traffic, &tunnel, to, arguments.dark)?;
-        show_move(&report, traffic.began, terminal);
+        show_move(&report, terminal);
         moves.push(report);
     }
     traffic.watch(arguments.size, terminal);
@@ -190,6 +195,7 @@ fn one_move(
     thread::sleep(AFTERWARDS);
     let download = traffic.download.timeline().stall(&step, Instant::now());
     Ok(MoveReport {
+        at_micros: micros(step.cut.saturating_duration_since(traffic.began)),
         from: from.name().to_owned(),
         to: to.name().to_owned(),
         change: Change::of(&from, &step),
@@ -202,6 +208,7 @@ fn one_move(
         before,
         after: traffic.connection(tunnel)?,
         without_silent_micros: micros(traffic.without.last_arrival().elapsed()),
+        without_resumed: traffic.without.last_arrival() > step.usable,
     })
 }
 
@@ -222,13 +229,13 @@ fn draw(scene: &Scene, arguments: &DemoArguments, terminal: &Terminal) {
     terminal.line("");
 }
 
-fn show_move(report: &MoveReport, began: Instant, terminal: &Terminal) {
+fn show_move(report: &MoveReport, terminal: &Terminal) {
     let arrow = terminal.paint(Look::Accent, "▸");
     let title = terminal.paint(Look::Bold, &format!("{} → {}", report.from, report.to));
     terminal.line("");
     terminal.line(&format!(
         "{arrow} {:>5.1} s  {title}   {}, nowhere for {}",
-        began.elapsed().as_secs_f64(),
+        report.at_micros as f64 / 1e6,
         report.change,
         time(report.dark_micros)
     ));
@@ -239,9 +246,9 @@ fn show_move(report: &MoveReport, began: Instant, terminal: &Terminal) {
     terminal.line(&format!("    download   {}  {verdict}", stalled(&report.download)));
     terminal.line(&format!("    ticker     {}", stalled(&report.ticker)));
     let silent = format!("silent for {}", time(report.without_silent_micros));
-    let silent = match report.without_silent_micros > micros(NOTABLE) {
-        true => terminal.paint(Look::Bad, &silent),
-        false => "goes on".to_owned(),
+    let silent = match report.without_resumed {
+        true => "goes on".to_owned(),
+        false => terminal.paint(Look::Bad, &silent),
     };
     terminal.line(&format!("    without    {silent}"));
     if let (Some(before), Some(after)) = (&report.before, &report.after) {
