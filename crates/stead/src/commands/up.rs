@@ -157,7 +157,9 @@ mod tests {
 
     #[test]
     fn an_error_with_a_hint_keeps_them_apart() {
-        let Failure::Refused { what, hint } = split_hint("no device\nhint: be root") else { panic!("refused") };
+        let Failure::Refused { what, hint } = split_hint("no device\nhint: be root") else {
+            panic!("refused")
+        };
         assert_eq!((what.as_str(), hint.as_str()), ("no device", "be root"));
     }
 
@@ -166,7 +168,9 @@ mod tests {
         let address = Endpoint::Address("192.0.2.1:5".parse().unwrap());
         assert_eq!(look_up(&address, "bob").await, ["192.0.2.1:5".parse().unwrap()]);
         let name = Endpoint::Name { host: "localhost".into(), port: 7 };
-        assert!(look_up(&name, "bob").await.iter().all(|found| found.ip().is_loopback() && found.port() == 7));
+        assert!(
+            look_up(&name, "bob").await.iter().all(|found| found.ip().is_loopback() && found.port() == 7)
+        );
         let unknown = Endpoint::Name { host: "name.invalid".into(), port: 7 };
         assert!(look_up(&unknown, "bob").await.is_empty());
     }
