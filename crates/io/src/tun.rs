@@ -21,7 +21,14 @@ mod platform;
 #[path = "tun/windows.rs"]
 mod platform;
 
-pub use platform::{Delivery, Device, Memory, Reader};
+#[cfg(any(target_os = "macos", windows))]
+mod packetwise;
+
+#[cfg(any(target_os = "macos", windows))]
+pub use packetwise::{Delivery, Memory};
+#[cfg(target_os = "linux")]
+pub use platform::{Delivery, Memory};
+pub use platform::{Device, Reader};
 
 /// What the device is to be.
 #[derive(Clone, Debug)]

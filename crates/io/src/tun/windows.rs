@@ -1,17 +1,12 @@
 //! Windows: a wintun adapter, one packet at a time, routes through the IP helper.
 
-use core::marker::PhantomData;
-use core::net::IpAddr;
 use std::io;
 use std::sync::Arc;
 
-use route_manager::{Route, RouteManager};
-use stead_node::Prefix;
-use tracing::{debug, trace};
+use tracing::debug;
 use tun_rs::{AsyncDevice, DeviceBuilder};
 
-use super::{DeviceSettings, TunError, VirtualAddress};
-use crate::offload::{Malformed, Segments, VirtioHeader};
+use super::{DeviceSettings, TunError};
 
 pub(super) const DRIVER_HINT: &str = "put wintun.dll (from https://www.wintun.net) beside stead.exe";
 pub(super) const PRIVILEGE_HINT: &str = "run it as administrator";
@@ -19,20 +14,10 @@ pub(super) const NAME_RULE: &str = "up to 127 characters";
 
 /// A wintun adapter.
 pub struct Device {
-    tun: AsyncDevice,
+    pub(super) tun: AsyncDevice,
     name: String,
     index: u32,
 }
-
-/// A batch of packets on its way to the host's stack.
-pub struct Delivery<'d, 'p> {
-    device: &'d Device,
-    lost: u64,
-    packets: PhantomData<&'p [u8]>,
-}
-
-/// Nothing: packets are written as they come.
-pub struct Memory(());
 
 /// Reads the adapter. One per device.
 pub struct Reader {
@@ -44,9 +29,6 @@ const ERROR_MOD_NOT_FOUND: i32 = 126;
 const ERROR_INVALID_NAME: i32 = 123;
 
 impl Device {
-    /// Longest read: one packet.
-    pub const LONGEST_READ: usize = 65_535;
-
     /// Makes the adapter, with addresses and routes, and brings it up.
     ///
     /// # Errors
@@ -55,10 +37,10 @@ impl Device {
         let routes = settings.routes()?;
         let device = Self::open(settings).map_err(|error| open_error(settings.name.clone(), error))?;
         for address in &settings.addresses {
-            device.add_address(*address).map_err(|source| TunError::Address { address: *address, source })?;
+            device.add_address(*address)?;
         }
         for prefix in routes {
-            device.add_route(prefix).map_err(|error| route_error(prefix, error))?;
+            device.add_route(prefix)?;
         }
         Ok(device)
     }
@@ -82,60 +64,12 @@ impl Device {
         &self.name
     }
 
-    /// What a worker keeps from one [`Delivery`] to the next.
-    #[must_use]
-    pub const fn memory(&self) -> Memory {
-        Memory(())
-    }
-
-    /// Begins to hand a batch of packets to the host's stack.
-    #[must_use]
-    pub const fn deliver<'p>(&self, _memory: Memory) -> Delivery<'_, 'p> {
-        Delivery { device: self, lost: 0, packets: PhantomData }
-    }
-
-    /// Takes apart what one read gave: a single packet, here.
-    ///
-    /// # Errors
-    /// [`Malformed`] if it is no packet.
-    pub fn segments(read: &[u8]) -> Result<Segments<'_>, Malformed> {
-        Segments::new(&VirtioHeader::PLAIN, read)
-    }
-
     /// Hands one packet to the host's stack.
     ///
     /// # Errors
     /// What the system reports; the packet is lost then.
     pub fn write(&self, packet: &[u8]) -> io::Result<()> {
         self.tun.try_send(packet).map(drop)
-    }
-
-    fn add_address(&self, address: VirtualAddress) -> io::Result<()> {
-        match address.ip {
-            IpAddr::V4(ip) => self.tun.add_address_v4(ip, address.prefix_len),
-            IpAddr::V6(ip) => self.tun.add_address_v6(ip, address.prefix_len),
-        }
-    }
-
-    fn add_route(&self, prefix: Prefix) -> io::Result<()> {
-        let route = Route::new(prefix.address(), prefix.prefix_len()).with_if_index(self.index);
-        RouteManager::new()?.add(&route)
-    }
-}
-
-impl<'p> Delivery<'_, 'p> {
-    /// Writes a packet.
-    pub fn push(&mut self, packet: &'p [u8]) {
-        if let Err(error) = self.device.write(packet) {
-            trace!(%error, "Packet not written");
-            self.lost += 1;
-        }
-    }
-
-    /// Returns how many packets the system did not take.
-    #[must_use]
-    pub const fn finish(self) -> (Memory, u64) {
-        (Memory(()), self.lost)
     }
 }
 
@@ -174,11 +108,4 @@ fn open_error(name: String, error: io::Error) -> TunError {
         _ if error.kind() == io::ErrorKind::AlreadyExists => TunError::Exists { name },
         _ => TunError::Io { name, source: error },
     }
-}
-
-fn route_error(prefix: Prefix, source: io::Error) -> TunError {
-    if source.kind() == io::ErrorKind::AlreadyExists {
-        return TunError::RouteTaken { prefix };
-    }
-    TunError::Route { prefix, source }
 }
