@@ -65,6 +65,16 @@ impl LocalAttachment {
         })
     }
 
+    /// Whether `ip` is one of the host's usable addresses.
+    #[must_use]
+    pub fn has(&self, ip: IpAddr) -> bool {
+        let default = match ip {
+            IpAddr::V4(v4) => self.default_source_v4 == Some(v4),
+            IpAddr::V6(v6) => self.default_source_v6 == Some(v6),
+        };
+        default || self.addresses.iter().any(|local| local.ip == ip)
+    }
+
     /// The attachment points that peers may be told of: every usable address with `port`, the default
     /// routes' first.
     #[must_use]

@@ -46,7 +46,7 @@ reasons! {
     ForgedCookie = "forged-cookie",
     /// A transport message for a session index that is not ours.
     UnknownSession = "unknown-session",
-    /// A transport message of a session past its life.
+    /// A transport message of a session past its life, or a held packet that it could not take any more.
     ExpiredSession = "expired-session",
     /// A transport message that does not authenticate.
     ForgedTransport = "forged-transport",

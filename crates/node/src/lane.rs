@@ -5,7 +5,8 @@
 //!
 //! # Invariants
 //! - A [`Way`] is replaced whole, so a worker never sees a session of one moment and a path of another.
-//! - [`Lane::armed`] is false only while no stamp is set that the node would have to act on later.
+//! - Whoever sets a stamp that the node would have to act on later either sees the lane armed, which means that
+//!   the node's timers run for a stamp at least as old, or arms it and tells the node.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use stead_lct::{Attachment, PeerId};
 use stead_noise::session::Session;
-use stead_wire::time::Instant;
+use stead_wire::message::SessionIndex;
+use stead_wire::time::{Duration, Instant};
 
 /// How packets reach a peer at this moment.
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub(crate) struct Way {
     pub(crate) session: Option<Arc<Session>>,
     /// The active path; `None` while nobody knows where the peer is.
     pub(crate) active: Option<Arc<Attachment>>,
+    /// The session that we responded to and that its first message will confirm.
+    pub(crate) awaited: Option<SessionIndex>,
     /// Whether packets may go straight out.
     pub(crate) flow: Flow,
 }
@@ -48,21 +52,38 @@ pub(crate) struct Lane {
     peer: PeerId,
     way: ArcSwap<Way>,
     armed: AtomicBool,
-    last_sent: AtomicU64,
-    last_received: AtomicU64,
-    unanswered_since: AtomicU64,
-    unacknowledged_since: AtomicU64,
     elsewhere_noticed: AtomicU64,
-    traffic: Traffic,
+    aging_noticed: AtomicU64,
+    pending: Stamps,
+    sent: Direction,
+    received: Direction,
 }
 
-/// Inner packets and bytes, as the TUN device sees them.
+/// Since when something is owed either way.
 #[derive(Debug, Default)]
-struct Traffic {
-    packets_sent: AtomicU64,
-    bytes_sent: AtomicU64,
-    packets_received: AtomicU64,
-    bytes_received: AtomicU64,
+#[repr(align(64))]
+struct Stamps {
+    unanswered_since: AtomicU64,
+    unacknowledged_since: AtomicU64,
+}
+
+/// Inner packets and bytes as the TUN device sees them, and when the last datagram went. Each direction has a
+/// cache line of its own, since different workers write them.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Direction {
+    last: AtomicU64,
+    packets: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What was owed either way at one moment: what the node's timers must run for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Pending {
+    /// Since when data went to the peer without anything coming back.
+    pub(crate) unanswered: Option<Instant>,
+    /// Since when data came from the peer without anything going back.
+    pub(crate) unacknowledged: Option<Instant>,
 }
 
 /// What a lane has counted.
@@ -80,7 +101,11 @@ pub struct LaneTraffic {
 
 /// At most one notice of traffic from elsewhere per this many microseconds and peer: each starts work in the
 /// node, and a flood from a rebound NAT would start it once per packet.
-const ELSEWHERE_NOTICE_INTERVAL: u64 = 20_000;
+const ELSEWHERE_NOTICE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// At most one notice of an old session per this long and peer: a handshake takes a round trip, or many if the
+/// peer is away, and packets meanwhile have nothing new to say.
+const AGING_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Lane {
     pub(crate) fn new(peer: PeerId) -> Self {
@@ -88,12 +113,11 @@ impl Lane {
             peer,
             way: ArcSwap::default(),
             armed: AtomicBool::new(false),
-            last_sent: AtomicU64::new(0),
-            last_received: AtomicU64::new(0),
-            unanswered_since: AtomicU64::new(0),
-            unacknowledged_since: AtomicU64::new(0),
             elsewhere_noticed: AtomicU64::new(0),
-            traffic: Traffic::default(),
+            aging_noticed: AtomicU64::new(0),
+            pending: Stamps::default(),
+            sent: Direction::default(),
+            received: Direction::default(),
         }
     }
 
@@ -109,14 +133,21 @@ impl Lane {
         self.way.store(Arc::new(way));
     }
 
+    /// Replaces the active path alone; what may flow is decided later.
+    pub(crate) fn repoint(&self, active: &Arc<Attachment>) {
+        let way = self.way();
+        let (session, awaited, flow) = (way.session.clone(), way.awaited, way.flow);
+        self.set_way(Way { session, active: Some(Arc::clone(active)), awaited, flow });
+    }
+
     /// Stamps an authenticated datagram to the peer; with `data`, one that expects an answer.
     ///
     /// Returns whether the node must be woken, because nobody watches this lane's stamps yet.
     pub(crate) fn stamp_sent(&self, data: bool, now: Instant) -> bool {
         let now = now.as_micros().max(1);
-        self.last_sent.store(now, Ordering::Relaxed);
-        self.unacknowledged_since.store(0, Ordering::Relaxed);
-        data && begin(&self.unanswered_since, now) && self.arm()
+        put(&self.sent.last, now);
+        put(&self.pending.unacknowledged_since, 0);
+        data && begin(&self.pending.unanswered_since, now) && self.arm()
     }
 
     /// Stamps an authenticated datagram from the peer; with `data`, one that deserves an answer.
@@ -124,76 +155,109 @@ impl Lane {
     /// Returns whether the node must be woken, as [`stamp_sent`](Self::stamp_sent) does.
     pub(crate) fn stamp_received(&self, data: bool, now: Instant) -> bool {
         let now = now.as_micros().max(1);
-        self.last_received.store(now, Ordering::Relaxed);
-        self.unanswered_since.store(0, Ordering::Relaxed);
-        data && begin(&self.unacknowledged_since, now) && self.arm()
+        put(&self.received.last, now);
+        put(&self.pending.unanswered_since, 0);
+        data && begin(&self.pending.unacknowledged_since, now) && self.arm()
     }
 
     /// Sets the armed flag; true if it was not set before.
     pub(crate) fn arm(&self) -> bool {
-        !self.armed.load(Ordering::Relaxed) && !self.armed.swap(true, Ordering::SeqCst)
+        !self.armed.load(Ordering::SeqCst) && !self.armed.swap(true, Ordering::SeqCst)
     }
 
-    /// Clears the armed flag unless a stamp is pending, which the caller must then watch.
-    pub(crate) fn disarm_if_quiet(&self) {
+    /// What is pending now. The caller's timers must run for exactly this; if it is nothing, the lane is disarmed
+    /// and the next stamp wakes the node.
+    ///
+    /// The lane stays armed only for stamps that are in the answer: if a worker clears one and sets it again
+    /// without waking the node, the timer of the older one fires, and the node looks here again.
+    pub(crate) fn watch(&self) -> Pending {
         self.armed.store(false, Ordering::SeqCst);
-        // A worker may have stamped between our look and the store: look again, now that it would wake us.
-        if self.unanswered_since().is_some() || self.unacknowledged_since().is_some() {
+        // A worker may have stamped before the store and have seen the lane armed: look after it.
+        let pending =
+            Pending { unanswered: self.unanswered_since(), unacknowledged: self.unacknowledged_since() };
+        if pending != Pending::default() {
             self.armed.store(true, Ordering::SeqCst);
         }
+        pending
     }
 
     /// Whether traffic from an unexpected source is worth a notice now.
     pub(crate) fn notice_elsewhere(&self, now: Instant) -> bool {
-        let now = now.as_micros();
-        let last = self.elsewhere_noticed.load(Ordering::Relaxed);
-        let due = last == 0 || now >= last + ELSEWHERE_NOTICE_INTERVAL;
-        due && self.elsewhere_noticed.swap(now.max(1), Ordering::Relaxed) == last
+        due(&self.elsewhere_noticed, ELSEWHERE_NOTICE_INTERVAL, now)
+    }
+
+    /// Whether an old session is worth a notice now.
+    pub(crate) fn notice_aging(&self, now: Instant) -> bool {
+        due(&self.aging_noticed, AGING_NOTICE_INTERVAL, now)
     }
 
     pub(crate) fn count_sent(&self, packets: u64, bytes: u64) {
-        self.traffic.packets_sent.fetch_add(packets, Ordering::Relaxed);
-        self.traffic.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+        self.sent.count(packets, bytes);
     }
 
     pub(crate) fn count_received(&self, packets: u64, bytes: u64) {
-        self.traffic.packets_received.fetch_add(packets, Ordering::Relaxed);
-        self.traffic.bytes_received.fetch_add(bytes, Ordering::Relaxed);
+        self.received.count(packets, bytes);
     }
 
     pub(crate) fn traffic(&self) -> LaneTraffic {
         LaneTraffic {
-            packets_sent: self.traffic.packets_sent.load(Ordering::Relaxed),
-            bytes_sent: self.traffic.bytes_sent.load(Ordering::Relaxed),
-            packets_received: self.traffic.packets_received.load(Ordering::Relaxed),
-            bytes_received: self.traffic.bytes_received.load(Ordering::Relaxed),
+            packets_sent: self.sent.packets.load(Ordering::Relaxed),
+            bytes_sent: self.sent.bytes.load(Ordering::Relaxed),
+            packets_received: self.received.packets.load(Ordering::Relaxed),
+            bytes_received: self.received.bytes.load(Ordering::Relaxed),
         }
     }
 
     /// When something authenticated last went to the peer.
     pub(crate) fn last_sent(&self) -> Option<Instant> {
-        moment(&self.last_sent)
+        moment(&self.sent.last)
     }
 
     /// When something authenticated last came from the peer.
     pub(crate) fn last_received(&self) -> Option<Instant> {
-        moment(&self.last_received)
+        moment(&self.received.last)
     }
 
     /// Since when data went to the peer without anything coming back.
     pub(crate) fn unanswered_since(&self) -> Option<Instant> {
-        moment(&self.unanswered_since)
+        moment(&self.pending.unanswered_since)
     }
 
     /// Since when data came from the peer without anything going back.
     pub(crate) fn unacknowledged_since(&self) -> Option<Instant> {
-        moment(&self.unacknowledged_since)
+        moment(&self.pending.unacknowledged_since)
     }
 
     /// Forgets that data went unanswered: a new handshake asks again.
     pub(crate) fn forget_unanswered(&self) {
-        self.unanswered_since.store(0, Ordering::Relaxed);
+        put(&self.pending.unanswered_since, 0);
     }
+
+    /// Forgets that an answer is owed: it cannot be given now, and what ends that gives it.
+    pub(crate) fn forget_unacknowledged(&self) {
+        put(&self.pending.unacknowledged_since, 0);
+    }
+}
+
+impl Direction {
+    fn count(&self, packets: u64, bytes: u64) {
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Stores `value` unless it is there already, which it mostly is: packets come in batches with one time.
+fn put(stamp: &AtomicU64, value: u64) {
+    if stamp.load(Ordering::Relaxed) != value {
+        stamp.store(value, Ordering::Relaxed);
+    }
+}
+
+/// Whether `interval` has passed since the moment in `last`, which then becomes `now`. True for one caller.
+fn due(last: &AtomicU64, interval: Duration, now: Instant) -> bool {
+    let before = last.load(Ordering::Relaxed);
+    let due = before == 0 || now >= Instant::from_micros(before) + interval;
+    due && last.swap(now.as_micros().max(1), Ordering::Relaxed) == before
 }
 
 /// Sets `since` if it is not pending; true if it was set by this call. The read before the exchange keeps the
@@ -204,7 +268,7 @@ fn begin(since: &AtomicU64, now: u64) -> bool {
 }
 
 fn moment(stamp: &AtomicU64) -> Option<Instant> {
-    match stamp.load(Ordering::Relaxed) {
+    match stamp.load(Ordering::SeqCst) {
         0 => None,
         micros => Some(Instant::from_micros(micros)),
     }
@@ -233,12 +297,32 @@ mod tests {
     fn a_lane_is_disarmed_only_when_nothing_is_pending() {
         let lane = Lane::new(PeerId(0));
         lane.stamp_received(true, T1);
-        lane.disarm_if_quiet();
+        assert_eq!(lane.watch(), Pending { unanswered: None, unacknowledged: Some(T1) });
         assert!(!lane.arm(), "still armed: an answer is owed");
 
         lane.stamp_sent(false, T2);
-        lane.disarm_if_quiet();
+        assert_eq!(lane.watch(), Pending::default());
         assert!(lane.arm(), "quiet, so the next packet wakes the node");
+    }
+
+    #[test]
+    fn what_keeps_a_lane_armed_is_what_the_node_is_told_to_watch() {
+        let lane = Lane::new(PeerId(0));
+        lane.stamp_sent(true, T1);
+        let watched = lane.watch();
+        // Workers answer and ask again before the node has set its timers.
+        lane.stamp_received(false, T2);
+        assert!(!lane.stamp_sent(true, T2), "armed, so nobody tells the node");
+
+        assert_eq!(watched.unanswered, Some(T1), "and so its timer must run all the same");
+    }
+
+    #[test]
+    fn an_old_session_is_noticed_once_per_interval() {
+        let lane = Lane::new(PeerId(0));
+        assert!(lane.notice_aging(T1));
+        assert!(!lane.notice_aging(T1 + Duration::from_millis(99)));
+        assert!(lane.notice_aging(T1 + Duration::from_millis(100)));
     }
 
     #[test]

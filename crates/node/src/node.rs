@@ -285,7 +285,6 @@ impl Node {
         };
         let result = act(peer, &mut turn);
         peer.settle(&mut turn);
-        peer.rest();
         self.wakes.set(id, peer.poll_timeout());
         Some(result)
     }

@@ -183,7 +183,10 @@ impl Peer {
         };
         while let Some(packet) = self.stage.pop() {
             let released = turn.path.release(&packet, &self.lane, (&session, &active), turn.now);
-            let Some(mut grant) = released else { continue };
+            let Some(mut grant) = released else {
+                turn.path.drops().count(Discard::ExpiredSession);
+                continue;
+            };
             let probe = self.probe_beside(packet.len(), grant.remote(), turn);
             let mut message = sealing::layout(&packet, probe.as_slice(), turn.path.mtu());
             grant.seal(&mut message);
@@ -216,11 +219,13 @@ impl Peer {
             self.negotiation.flow()
         };
         let way = self.lane.way();
-        let same =
-            way.flow == flow && same_session(way.session.as_ref(), session.as_ref()) && way.active == active;
+        let awaited = self.handshaking.awaited();
+        let same = (way.flow, way.awaited) == (flow, awaited)
+            && same_session(way.session.as_ref(), session.as_ref())
+            && way.active == active;
         drop(way);
         if !same {
-            self.lane.set_way(Way { session, active, flow });
+            self.lane.set_way(Way { session, active, awaited, flow });
         }
     }
 

@@ -10,11 +10,14 @@ use stead_wire::message::SessionIndex;
 
 use super::PacketPath;
 
+/// A session and whose it is.
+pub(super) type Opener = (Arc<Session>, PeerId);
+
 /// One per worker and direction. Holds nothing that outlives the next packet's check.
 #[derive(Debug, Default)]
 pub struct FlowCursor {
     entry: Option<Arc<Entry>>,
-    session: Option<(Arc<Session>, PeerId)>,
+    session: Option<Opener>,
     removals: u64,
 }
 
@@ -39,18 +42,22 @@ impl FlowCursor {
         self.entry.insert(entry)
     }
 
-    /// The session that `index` names, remembered or looked up.
-    pub(super) fn session(
-        &mut self,
-        path: &PacketPath,
-        index: SessionIndex,
-    ) -> Option<&(Arc<Session>, PeerId)> {
+    /// Takes out the session that `index` names, remembered or looked up. The caller
+    /// [puts it back](Self::put_back), which saves every datagram two writes to a count that all workers share.
+    pub(super) fn take_session(&mut self, path: &PacketPath, index: SessionIndex) -> Option<Opener> {
         let removals = path.removals.load(Ordering::Acquire);
-        let remembered = self.session.as_ref().is_some_and(|(session, _)| session.local() == index);
-        if !remembered || removals != self.removals {
-            self.session = path.sessions.get(&index).map(|known| known.value().clone());
-            self.removals = removals;
+        let remembered = self.session.take_if(|(session, _)| session.local() == index);
+        match remembered.filter(|_| removals == self.removals) {
+            Some(opener) => Some(opener),
+            None => {
+                self.removals = removals;
+                path.sessions.get(&index).map(|known| known.value().clone())
+            }
         }
-        self.session.as_ref()
+    }
+
+    /// See [`take_session`](Self::take_session).
+    pub(super) fn put_back(&mut self, opener: Opener) {
+        self.session = Some(opener);
     }
 }

@@ -14,6 +14,7 @@ use crate::notice::Notice;
 pub struct Grant {
     session: Arc<Session>,
     next: Counter,
+    end: Counter,
     attachment: Arc<Attachment>,
     notice: Option<Notice>,
 }
@@ -21,11 +22,11 @@ pub struct Grant {
 impl Grant {
     pub(super) const fn new(
         session: Arc<Session>,
-        first: Counter,
+        (first, packets): (Counter, u64),
         attachment: Arc<Attachment>,
         notice: Option<Notice>,
     ) -> Self {
-        Self { session, next: first, attachment, notice }
+        Self { session, next: first, end: Counter(first.0 + packets), attachment, notice }
     }
 
     /// Where the datagrams go: the remote attachment point.
@@ -43,8 +44,13 @@ impl Grant {
     /// Seals one message with the next counter, in place.
     ///
     /// `message` is 16 bytes for the header, the inner packet zero-padded to a multiple of 16, and 16 bytes
-    /// for the tag. Must not be called more often than packets were asked for.
+    /// for the tag.
+    ///
+    /// # Panics
+    /// If called more often than packets were asked for: another worker has the next counter, and a counter used
+    /// twice would give the plaintexts away.
     pub fn seal(&mut self, message: &mut [u8]) {
+        assert!(self.next < self.end, "no more messages than packets were asked for");
         self.session.seal_in_place(self.next, message);
         self.next = Counter(self.next.0 + 1);
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use stead_lct::{Attachment, OriginalSpecification, PathId};
+use stead_lct::{Attachment, OriginalSpecification, PathId, PeerId};
 use stead_noise::session::{Discard as Refusal, Session};
 use stead_wire::ip::IpHeaders;
-use stead_wire::message::{Message, SessionIndex};
+use stead_wire::message::{Counter, Message, SessionIndex};
 use stead_wire::plaintext::Plaintext;
 use stead_wire::time::Instant;
 
@@ -88,14 +88,29 @@ impl PacketPath {
         datagram: &'d mut [u8],
         now: Instant,
     ) -> Result<Inbound<'d>, Discard> {
-        let bytes = datagram.len();
-        let (session, peer) = cursor.session(self, receiver).cloned().ok_or(Discard::UnknownSession)?;
+        let opener = cursor.take_session(self, receiver).ok_or(Discard::UnknownSession)?;
+        let inbound = self.open_in(&opener, cursor, arrival, datagram, now);
+        cursor.put_back(opener);
+        inbound
+    }
+
+    fn open_in<'d>(
+        &self,
+        (session, peer): &(Arc<Session>, PeerId),
+        cursor: &mut FlowCursor,
+        arrival: Arrival,
+        datagram: &'d mut [u8],
+        now: Instant,
+    ) -> Result<Inbound<'d>, Discard> {
+        let (bytes, peer, receiver) = (datagram.len(), *peer, session.local());
         if session.expired(now) {
             return Err(Discard::ExpiredSession);
         }
+        let counter = counter_of(datagram);
         let plaintext = session.open_in_place(datagram).map_err(why_refused)?;
         // Authenticated from here on.
         let lane = self.lane(peer);
+        let latest = session.received_highest() == counter;
         let split = Plaintext::split(plaintext).map_err(|_| Discard::MalformedPlaintext);
         let (headers, options) = match &split {
             Ok(plain) => (plain.packet.map(|(_, headers)| headers), plain.options.to_vec_if_any()),
@@ -104,7 +119,7 @@ impl PacketPath {
         let stirred = lane.stamp_received(headers.is_some(), now);
         let notice = match options {
             Some(options) => Some(Sighting::Options { session: receiver, arrival, bytes, options }),
-            None => self.notable(lane, &session, arrival, bytes, stirred, now),
+            None => self.notable(lane, session, (arrival, bytes, latest), stirred, now),
         }
         .map(|sighting| Notice { peer, sighting });
         let refused = match (split.map(|_| ()), headers) {
@@ -128,21 +143,18 @@ impl PacketPath {
         &self,
         lane: &Lane,
         session: &Session,
-        arrival: Arrival,
-        bytes: usize,
+        (arrival, bytes, latest): (Arrival, usize, bool),
         stirred: bool,
         now: Instant,
     ) -> Option<Sighting> {
         let way = lane.way();
-        let current = way.session.as_ref();
-        let newer = current.is_none_or(|current| {
-            current.local() != session.local() && session.created() >= current.created()
-        });
-        let elsewhere = way.active.as_ref().is_none_or(|active| active.remote != arrival.source);
-        if newer || (elsewhere && lane.notice_elsewhere(now)) {
+        let awaited = way.awaited == Some(session.local());
+        // What was overtaken tells where the peer was, not where it is (RFC 9000 §9.3).
+        let elsewhere = latest && way.active.as_ref().is_none_or(|active| active.remote != arrival.source);
+        if awaited || (elsewhere && lane.notice_elsewhere(now)) {
             return Some(Sighting::Unexpected { session: session.local(), arrival, bytes });
         }
-        if session.wants_rekey_on_receive(now) {
+        if session.wants_rekey_on_receive(now) && lane.notice_aging(now) {
             return Some(Sighting::SessionAges);
         }
         stirred.then_some(Sighting::Stirred)
@@ -158,23 +170,21 @@ impl PacketPath {
         now: Instant,
     ) -> Result<(), Discard> {
         let original = OriginalSpecification::from_inbound(headers.tuple);
-        let known = cursor.entry(self, &original, headers.tcp).map(Arc::clone);
-        let owner = match &known {
-            Some(entry) => Some(entry.peer()),
-            None => self.routes.owner(headers.source()),
-        };
-        if owner != Some(lane.peer()) {
-            return Err(Discard::ForeignSource);
-        }
-        let entry = known.or_else(|| {
-            let way = lane.way();
-            let attachment = way.active.clone().unwrap_or_else(|| provisional(arrival));
-            let made = self.table.track(original, lane.peer(), &attachment, now).ok()?;
-            Some(Arc::clone(cursor.remember(made)))
-        });
         let bytes = headers.total_len as u64;
-        if let Some(entry) = entry {
+        if let Some(entry) = cursor.entry(self, &original, headers.tcp) {
+            if entry.peer() != lane.peer() {
+                return Err(Discard::ForeignSource);
+            }
             entry.count_inbound(1, bytes, headers.tcp, now);
+        } else {
+            if self.routes.owner(headers.source()) != Some(lane.peer()) {
+                return Err(Discard::ForeignSource);
+            }
+            let active = lane.way().active.clone().unwrap_or_else(|| provisional(arrival));
+            if let Some(entry) = self.enter(original, lane, &active, now) {
+                entry.count_inbound(1, bytes, headers.tcp, now);
+                cursor.remember(entry);
+            }
         }
         lane.count_received(1, bytes);
         Ok(())
@@ -185,6 +195,12 @@ impl PacketPath {
 /// path replaces it before anything is sent there.
 fn provisional(arrival: Arrival) -> Arc<Attachment> {
     Arc::new(Attachment { local: None, remote: arrival.source, path: PathId(0) })
+}
+
+/// The counter in a transport message's header.
+fn counter_of(datagram: &[u8]) -> Option<Counter> {
+    let bytes = datagram.get(8..16)?.try_into().ok()?;
+    Some(Counter(u64::from_le_bytes(bytes)))
 }
 
 const fn why_refused(refusal: Refusal) -> Discard {

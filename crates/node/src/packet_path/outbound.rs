@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stead_lct::{Attachment, Entry, OriginalSpecification, PeerId};
+use stead_lct::{Attachment, Entry, OriginalSpecification};
 use stead_noise::session::Session;
 use stead_wire::ip::IpHeaders;
 use stead_wire::time::Instant;
@@ -94,14 +94,33 @@ impl PacketPath {
         }
         let entry = known.or_else(|| {
             let original = OriginalSpecification::from_outbound(departure.headers.tuple);
-            let made = self.table.track(original, lane.peer(), active, now).ok()?;
+            let made = self.enter(original, lane, active, now)?;
             Some(Arc::clone(cursor.remember(made)))
         });
-        let first = session.reserve(u64::from(departure.packets))?;
+        let packets = u64::from(departure.packets);
+        let first = session.reserve(packets)?;
         let attachment = entry.as_ref().map_or_else(|| Arc::clone(active), |entry| entry.attachment());
         let stirred = count_departure(departure, entry.as_deref(), lane, now);
-        let notice = departure_notice(lane.peer(), stirred, session, now);
-        Some(Grant::new(Arc::clone(session), first, attachment, notice))
+        let notice = departure_notice(lane, stirred, session, now);
+        Some(Grant::new(Arc::clone(session), (first, packets), attachment, notice))
+    }
+
+    /// Makes a table entry on the path that `offered` was when the caller looked; it ends on the one that is
+    /// active by then.
+    pub(super) fn enter(
+        &self,
+        original: OriginalSpecification,
+        lane: &Lane,
+        offered: &Arc<Attachment>,
+        now: Instant,
+    ) -> Option<Arc<Entry>> {
+        let entry = self.table.track(original, lane.peer(), offered, now).ok()?;
+        // The node shows a new path before it moves the entries to it. So either it moves this one too, or the
+        // new path is seen here.
+        if let Some(active) = lane.way().active.as_ref().filter(|active| *active != offered) {
+            self.table.migrate_tokens(lane.peer(), &[entry.token()], active);
+        }
+        Some(entry)
     }
 
     /// A lone packet with room for the probe waits for the node to add it; nothing else ever waits.
@@ -124,13 +143,13 @@ fn count_departure(departure: &Departure<'_>, entry: Option<&Entry>, lane: &Lane
     lane.stamp_sent(true, now)
 }
 
-fn departure_notice(peer: PeerId, stirred: bool, session: &Session, now: Instant) -> Option<Notice> {
-    let sighting = if session.wants_rekey_on_send(now) {
+fn departure_notice(lane: &Lane, stirred: bool, session: &Session, now: Instant) -> Option<Notice> {
+    let sighting = if session.wants_rekey_on_send(now) && lane.notice_aging(now) {
         Sighting::SessionAges
     } else if stirred {
         Sighting::Stirred
     } else {
         return None;
     };
-    Some(Notice { peer, sighting })
+    Some(Notice { peer: lane.peer(), sighting })
 }

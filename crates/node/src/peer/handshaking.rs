@@ -25,6 +25,9 @@ use crate::turn::Turn;
 /// Initiations of one peer closer together than this are not answered (WireGuard paper §5.1, 50 per second).
 const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Our own initiations are at least this far apart: twice the above, since they may arrive closer together.
+const RESTART_INTERVAL: Duration = Duration::from_millis(40);
+
 /// Jitter on retries, so that two peers do not ask at the same moment for ever.
 const JITTER: Duration = Duration::from_millis(333);
 
@@ -41,6 +44,7 @@ pub(crate) struct Handshaking {
     cookies: CookieStore,
     newest: Option<Tai64N>,
     answered: Option<Answered>,
+    awaited: Option<SessionIndex>,
     completed: u64,
     completed_at: Option<Instant>,
 }
@@ -87,6 +91,7 @@ impl Handshaking {
             cookies: CookieStore::new(&remote),
             newest: None,
             answered: None,
+            awaited: None,
             completed: 0,
             completed_at: None,
         }
@@ -99,6 +104,11 @@ impl Handshaking {
 
     pub(crate) fn by_index(&self, index: SessionIndex) -> Option<&Arc<Session>> {
         self.keypairs.by_index(index)
+    }
+
+    /// The session that we responded to and that its first message will confirm.
+    pub(crate) const fn awaited(&self) -> Option<SessionIndex> {
+        self.awaited
     }
 
     pub(crate) const fn in_flight(&self) -> bool {
@@ -121,8 +131,16 @@ impl Handshaking {
     }
 
     /// Asks again at once, wherever a handshake under way has got to: where we are attached has changed.
+    ///
+    /// At once, but not so soon after the last time that the peer would drop it for that: then a moment later.
     pub(crate) fn restart(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
-        self.initiate(targets.to_vec(), turn.now, turn);
+        match self.flight.as_mut().filter(|flight| turn.now < flight.sent + RESTART_INTERVAL) {
+            Some(flight) => {
+                flight.began = turn.now;
+                flight.retry_at = flight.sent + RESTART_INTERVAL;
+            }
+            None => self.initiate(targets.to_vec(), turn.now, turn),
+        }
     }
 
     fn initiate(&mut self, targets: Vec<Target>, began: Instant, turn: &mut Turn<'_>) {
@@ -171,6 +189,7 @@ impl Handshaking {
         let rtt = turn.now - flight.sent;
         self.abandon(turn);
         let session = Arc::new(Session::new(keys, turn.now));
+        self.awaited = None;
         let retired = self.keypairs.install_initiated(Arc::clone(&session));
         self.install(&session, retired, turn);
         self.count_completed(turn.now);
@@ -206,6 +225,7 @@ impl Handshaking {
         let session = Arc::new(Session::new(keys, turn.now));
         let retired = self.keypairs.install_responded(Arc::clone(&session));
         self.install(&session, retired, turn);
+        self.awaited = Some(index);
         self.answered = Some(Answered { at: turn.now, session: index, to: arrival });
         Ok(())
     }
@@ -215,6 +235,7 @@ impl Handshaking {
         if !self.keypairs.confirm(index, turn.now) {
             return None;
         }
+        self.awaited = None;
         // Whatever we still asked for has been answered by this.
         self.abandon(turn);
         self.count_completed(turn.now);

@@ -36,6 +36,8 @@ const DOUBT_SESSION_AFTER: u32 = 5;
 /// Our own moves, towards one peer.
 #[derive(Debug, Default)]
 pub(crate) struct Migrator {
+    /// Of the newest update. Grows with the calendar, so that it goes on growing when the node starts anew, as
+    /// the timestamps of handshakes do; sessions have no order that both ends would agree on.
     sequence: u64,
     state: State,
 }
@@ -138,7 +140,7 @@ impl Migrator {
         session: &Session,
         turn: &mut Turn<'_>,
     ) {
-        self.sequence += 1;
+        self.number(turn);
         let told = targets
             .iter()
             .map(|(remote, local)| Told { remote: *remote, local: *local, challenge: turn.fresh_challenge() })
@@ -159,7 +161,7 @@ impl Migrator {
     /// The update that answers a request (CUR), for a peer that wants to hear it from us.
     pub(crate) fn on_request(&mut self, claimed: Option<SocketAddr>, turn: &mut Turn<'_>) -> VcOption {
         if !self.unsettled() {
-            self.sequence += 1;
+            self.number(turn);
         }
         VcOption::ConnectionUpdate(ConnectionUpdate {
             sequence: self.sequence,
@@ -209,6 +211,12 @@ impl Migrator {
             None => announcement.retry_at = turn.now + LONGEST_RETRY,
         }
         if doubtful { Overdue::SessionDoubtful } else { Overdue::No }
+    }
+
+    /// The next update is a new one.
+    fn number(&mut self, turn: &Turn<'_>) {
+        let calendar = u64::try_from(turn.wall.0.as_micros()).unwrap_or(u64::MAX);
+        self.sequence = calendar.max(self.sequence.saturating_add(1));
     }
 
     fn tell(&mut self, session: &Session, turn: &mut Turn<'_>) {

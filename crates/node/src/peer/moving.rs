@@ -18,6 +18,10 @@ impl Peer {
     /// `needed` tells that the table has connections with this peer, which then must hear of it at once.
     pub(crate) fn on_attachment(&mut self, before: &LocalAttachment, needed: bool, turn: &mut Turn<'_>) {
         if self.paths.active().is_none() && !self.handshaking.in_flight() {
+            // Never met. What waits for it waited for a network.
+            if self.stage.len() > 0 || self.about.persistent_keepalive.is_some() {
+                self.want(turn);
+            }
             return;
         }
         let targets = self.paths.targets(turn.attachment);
@@ -26,7 +30,7 @@ impl Peer {
             return;
         }
         let woke = turn.attachment.cause == Cause::Woke;
-        let moved = self.moved(turn);
+        let moved = self.moved(before, turn);
         if !moved && !woke && !self.migrator.unsettled() {
             self.tell_points(before, turn);
             return;
@@ -41,12 +45,20 @@ impl Peer {
         }
     }
 
-    /// Whether the active path no longer begins at the address it began at.
-    fn moved(&self, turn: &Turn<'_>) -> bool {
-        self.paths.active().is_some_and(|active| {
-            let source = turn.attachment.source_for(active.remote.ip());
-            source.is_none() || source != active.local.map(|point| point.ip())
-        })
+    /// Whether the active path no longer begins at the address it began at, or a better one came up.
+    ///
+    /// The peer may have chosen another of our addresses than we would have: as long as that one is there, and
+    /// our choice stays what it was, nothing moved.
+    fn moved(&self, before: &LocalAttachment, turn: &Turn<'_>) -> bool {
+        let Some(active) = self.paths.active() else { return false };
+        let remote = active.remote.ip();
+        let source = turn.attachment.source_for(remote);
+        let Some(local) = active.local.map(|point| point.ip()) else {
+            return source.is_none() || source != before.source_for(remote);
+        };
+        let kept = source.is_some() && turn.attachment.has(local);
+        let chosen_anew = source != Some(local) && source != before.source_for(remote);
+        !kept || chosen_anew
     }
 
     /// Without a session the handshake itself tells the peer where we are.
@@ -98,6 +110,10 @@ impl Peer {
         if from.as_ref() == Some(&active) {
             return;
         }
+        // What was asked on the old path proves nothing about the new one.
+        self.proofs.forget_question();
+        // First the path, then the entries: see `PacketPath::enter`.
+        self.lane.repoint(&active);
         let connections = turn.path.table().migrate(self.about.id, &active);
         if from.is_some() {
             match who {

@@ -10,7 +10,7 @@
 
 use stead_noise::session::Session;
 use stead_wire::options::{
-    ChallengeToken, ConnectionUpdateAcknowledge, ConnectionUpdateRequest, Outcome, VcOption,
+    ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, ConnectionUpdateRequest, Outcome, VcOption,
 };
 use stead_wire::time::{Duration, Instant};
 
@@ -35,8 +35,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(3);
 /// The peer's moves.
 #[derive(Debug, Default)]
 pub(crate) struct NonMigrator {
-    /// Session (by its birth) and sequence number of the newest update acted on.
-    newest: Option<(Instant, u64)>,
+    /// Sequence number of the newest update acted on.
+    newest: Option<u64>,
     trials: Vec<Trial>,
 }
 
@@ -47,8 +47,11 @@ struct Trial {
     question: Question,
     challenge: ChallengeToken,
     allowance: Allowance,
+    /// Since when packets wait for the peer's new place, wherever it first said that it is.
+    held_since: Instant,
     began: Instant,
     attempts: u32,
+    asked: Instant,
     retry_at: Instant,
 }
 
@@ -76,7 +79,7 @@ impl NonMigrator {
         self.trials
             .iter()
             .filter(|trial| matches!(trial.question, Question::Announced { .. }))
-            .map(|trial| trial.began)
+            .map(|trial| trial.held_since)
             .min()
             .map(|since| (Suspension::PeerMoving, since))
     }
@@ -88,27 +91,28 @@ impl NonMigrator {
 
     /// The peer says that it moved to where this came from (CU).
     ///
-    /// `order` is the birth of the session it came in and its sequence number: an update is never undone by an
-    /// older one, whatever the order of arrival. `settled` tells that it came over the active, validated path.
+    /// By its `sequence` number an update is never undone by an older one, whatever the order of arrival.
+    /// `settled` tells that it came over the active, validated path.
     pub(crate) fn on_update(
         &mut self,
-        order: (Instant, u64),
+        sequence: u64,
         echo: ChallengeToken,
         from: (Arrival, usize),
         settled: bool,
         session: &Session,
         turn: &mut Turn<'_>,
     ) -> Result<Verdict, Discard> {
-        if self.newest.is_some_and(|newest| order < newest) {
+        if self.newest.is_some_and(|newest| sequence < newest) {
             return Err(Discard::StaleUpdate);
         }
         let (arrival, bytes) = from;
-        let sequence = order.1;
-        let newer = self.newest != Some(order);
-        self.newest = Some(order);
+        let newer = self.newest != Some(sequence);
+        self.newest = Some(sequence);
         let since = self.suspension().map_or(turn.now, |(_, since)| since);
         if newer {
             self.trials.retain(|trial| trial.arrival.source == arrival.source);
+            // Whoever announces anew has as long as one that was never heard of.
+            self.trials.iter_mut().for_each(|trial| trial.began = turn.now);
         }
         if settled {
             self.trials.clear();
@@ -121,9 +125,10 @@ impl NonMigrator {
                 None,
             )));
         }
-        let trial = self.begin(arrival, Question::Announced { sequence, echo }, since, turn);
-        trial.allowance.credit(bytes);
-        trial.ask(session, turn);
+        if let Some(trial) = self.begin(arrival, Question::Announced { sequence, echo }, since, turn) {
+            trial.allowance.credit(bytes);
+            trial.ask(session, turn);
+        }
         Ok(Verdict::UnderTrial)
     }
 
@@ -140,9 +145,10 @@ impl NonMigrator {
             return;
         }
         let now = turn.now;
-        let trial = self.begin(arrival, Question::Sighted, now, turn);
-        trial.allowance.credit(bytes);
-        trial.ask(session, turn);
+        if let Some(trial) = self.begin(arrival, Question::Sighted, now, turn) {
+            trial.allowance.credit(bytes);
+            trial.ask(session, turn);
+        }
     }
 
     /// An echo of one of our challenges: the address is proven, and the others are dropped.
@@ -158,7 +164,7 @@ impl NonMigrator {
             .iter()
             .find(|trial| trial.challenge == token && trial.arrival.source == arrival.source)
             .ok_or(Discard::UnsolicitedResponse)?;
-        let rtt = (trial.attempts == 1).then(|| now - trial.began);
+        let rtt = (trial.attempts == 1).then(|| now - trial.asked);
         let proven = Proven { remote: trial.arrival.source, local: trial.arrival.local, rtt };
         self.trials.clear();
         Ok(proven)
@@ -192,41 +198,64 @@ impl NonMigrator {
         self.trials.iter_mut().find(|trial| trial.arrival.source == arrival.source)
     }
 
-    /// A new trial for `arrival`, or the running one with a new question.
+    /// A new trial for `arrival`, or the running one with a new question; `None` if there is no room for it.
     fn begin(
         &mut self,
         arrival: Arrival,
         question: Question,
-        began: Instant,
+        held_since: Instant,
         turn: &mut Turn<'_>,
-    ) -> &mut Trial {
-        match self.trials.iter().position(|trial| trial.arrival.source == arrival.source) {
-            Some(at) => {
-                let trial = &mut self.trials[at];
-                trial.question = question;
-                trial.arrival = arrival;
-                trial
-            }
-            None => {
-                if self.trials.len() >= MOST_TRIALS {
-                    self.trials.remove(0);
-                }
-                self.trials.push(Trial {
-                    arrival,
-                    question,
-                    challenge: turn.fresh_challenge(),
-                    allowance: Allowance::default(),
-                    began,
-                    attempts: 0,
-                    retry_at: turn.now,
-                });
-                self.trials.last_mut().expect("just pushed")
-            }
+    ) -> Option<&mut Trial> {
+        if let Some(at) = self.trials.iter().position(|trial| trial.arrival.source == arrival.source) {
+            let trial = &mut self.trials[at];
+            trial.question = question;
+            trial.arrival = arrival;
+            trial.held_since = held_since;
+            return Some(trial);
         }
+        if self.trials.len() >= MOST_TRIALS {
+            self.make_room(question)?;
+        }
+        let challenge = turn.fresh_challenge();
+        self.trials.push(Trial::new(arrival, question, challenge, held_since, turn.now));
+        self.trials.last_mut()
+    }
+
+    /// Gives up a trial for a new one. What the peer announced is never given up for what was merely sighted:
+    /// whoever forwards the peer's datagrams from many addresses cannot crowd out its own.
+    fn make_room(&mut self, question: Question) -> Option<()> {
+        let sighted = self.trials.iter().position(|trial| trial.question == Question::Sighted);
+        let at = match question {
+            Question::Announced { .. } => sighted.unwrap_or(0),
+            Question::Sighted => sighted?,
+        };
+        self.trials.remove(at);
+        Some(())
     }
 }
 
 impl Trial {
+    fn new(
+        arrival: Arrival,
+        question: Question,
+        challenge: ChallengeToken,
+        held_since: Instant,
+        now: Instant,
+    ) -> Self {
+        let allowance = Allowance::default();
+        Self {
+            arrival,
+            question,
+            challenge,
+            allowance,
+            held_since,
+            began: now,
+            attempts: 0,
+            asked: now,
+            retry_at: now,
+        }
+    }
+
     fn ask(&mut self, session: &Session, turn: &mut Turn<'_>) {
         let option = match self.question {
             Question::Announced { sequence, echo } => {
@@ -238,6 +267,7 @@ impl Trial {
         };
         let pause = FIRST_RETRY * 2_u32.saturating_pow(self.attempts.min(4));
         self.retry_at = turn.now + pause;
+        self.asked = turn.now;
         self.attempts += 1;
         if !self.allowance.spend(sealing::sealed_len(option.encoded_len(), turn.path.mtu())) {
             turn.path.drops().count(Discard::AmplificationLimit);
@@ -246,6 +276,11 @@ impl Trial {
         let to = (self.arrival.source, self.arrival.local);
         sealing::send(session, &[option], to, turn);
     }
+}
+
+/// The answer to an update that asks for what is not done here; nothing changed.
+pub(super) fn refuse(update: &ConnectionUpdate, arrival: Arrival, turn: &Turn<'_>) -> VcOption {
+    acknowledge(turn, arrival, update.sequence, update.challenge, Outcome::Refused, None)
 }
 
 fn acknowledge(

@@ -7,15 +7,21 @@ use std::sync::Arc;
 
 use stead_noise::session::Session;
 use stead_wire::message::SessionIndex;
-use stead_wire::options::{self, ConnectionUpdate, ConnectionUpdateAcknowledge, VcOption};
+use stead_wire::options::{
+    self, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, Connections, VcOption,
+};
 
 use super::non_migrator::{NO_CHALLENGE, Verdict};
-use super::{Peer, migrator, sealing};
+use super::{Peer, migrator, non_migrator, sealing};
 use crate::allowance::Allowance;
 use crate::drops::Discard;
 use crate::event::{Happening, Mover};
 use crate::notice::Arrival;
 use crate::turn::Turn;
+
+/// Options of one message that are looked at: several times what any message of ours has. An answer may be longer
+/// than its question, and must fit a datagram.
+const MOST_OPTIONS: usize = 16;
 
 /// One message's options and how they came.
 struct Delivery {
@@ -40,8 +46,10 @@ impl Peer {
         let (arrival, bytes) = from;
         let mut delivery = Delivery { session, arrival, bytes, echoed: false, answers: Vec::new() };
         let mut listed = Vec::new();
-        for option in options::decode(encoded) {
+        for option in options::decode(encoded).take(MOST_OPTIONS) {
             match option {
+                // From the future, or no option at all.
+                Ok(VcOption::Unknown { .. }) => {}
                 Ok(option) => listed.push(option),
                 Err(_) => turn.path.drops().count(Discard::MalformedOptions),
             }
@@ -81,7 +89,7 @@ impl Peer {
             VcOption::PathChallenge(token) => delivery.answers.push(VcOption::PathResponse(*token)),
             VcOption::PathResponse(token) => {
                 if let Some(rtt) = self.proofs.on_response(*token, turn.now) {
-                    self.paths.measured(rtt);
+                    self.paths.proven(delivery.arrival.source, rtt);
                     return Ok(());
                 }
                 let proven = self.non_migrator.on_response(*token, delivery.arrival, turn.now)?;
@@ -93,11 +101,7 @@ impl Peer {
             VcOption::ConnectionUpdateAcknowledge(acknowledge) => {
                 return self.on_acknowledge(acknowledge, delivery, turn);
             }
-            VcOption::ConnectionUpdateRequest(request) => {
-                let claimed = turn.claimed(delivery.arrival.source);
-                delivery.answers.push(self.migrator.on_request(claimed, turn));
-                delivery.answers.push(VcOption::PathResponse(request.challenge));
-            }
+            VcOption::ConnectionUpdateRequest(request) => self.on_request(request.challenge, delivery, turn),
             VcOption::Unknown { .. } => {}
         }
         Ok(())
@@ -111,12 +115,17 @@ impl Peer {
         turn: &mut Turn<'_>,
     ) -> Result<(), Discard> {
         let arrival = delivery.arrival;
+        if update.connections != Connections::All {
+            // All connections with a peer share one path; one alone is not steered to another.
+            delivery.answers.push(non_migrator::refuse(update, arrival, turn));
+            return Ok(());
+        }
         let settled = self.paths.validated() && self.paths.active_remote() == Some(arrival.source);
-        let order = (delivery.session.created(), update.sequence);
         let sealing = self.handshaking.sealing(turn.now).cloned();
         let session = sealing.as_ref().unwrap_or(&delivery.session);
         let from = (arrival, delivery.bytes);
-        let verdict = self.non_migrator.on_update(order, update.challenge, from, settled, session, turn)?;
+        let verdict =
+            self.non_migrator.on_update(update.sequence, update.challenge, from, settled, session, turn)?;
         self.paths.compare(update.claimed, arrival.source);
         match verdict {
             // An update that answers our own request needs no acknowledgement (seed 001 figure 14).
@@ -126,6 +135,19 @@ impl Peer {
             Verdict::UnderTrial => delivery.bytes = 0,
         }
         Ok(())
+    }
+
+    /// CUR: the peer saw a message of ours come from another place, and asks whether we are there.
+    fn on_request(&mut self, challenge: ChallengeToken, delivery: &mut Delivery, turn: &mut Turn<'_>) {
+        let arrival = delivery.arrival;
+        if self.reached_at_home(arrival, turn) {
+            delivery.answers.push(self.migrator.on_request(turn.claimed(arrival.source), turn));
+            delivery.answers.push(VcOption::PathResponse(challenge));
+        } else if !self.migrator.unsettled() {
+            // We were there, or could be, but are elsewhere by now: say so from there.
+            let session = Arc::clone(&delivery.session);
+            self.announce(false, &session, turn);
+        }
     }
 
     /// CUA: the peer has changed, the new path is proven, we resume (seed 002 claims 1 d, 8).
@@ -144,7 +166,7 @@ impl Peer {
         }
         // Our echo may have been lost: then the peer repeats its acknowledgement, and needs the echo again.
         let ours = self.paths.active_remote() == Some(delivery.arrival.source);
-        if ours && acknowledge.challenge != NO_CHALLENGE {
+        if (ours || acknowledged.is_ok()) && acknowledge.challenge != NO_CHALLENGE {
             delivery.answers.push(VcOption::PathResponse(acknowledge.challenge));
             return Ok(());
         }
@@ -154,6 +176,7 @@ impl Peer {
     /// Sends the answers back to where the options came from, within the limit if that is not proven.
     fn answer(&mut self, delivery: Delivery, turn: &mut Turn<'_>) {
         let Delivery { session, arrival, bytes, answers, .. } = delivery;
+        let session = self.handshaking.sealing(turn.now).cloned().unwrap_or(session);
         if answers.is_empty() {
             return;
         }
@@ -169,8 +192,7 @@ impl Peer {
             turn.path.drops().count(Discard::AmplificationLimit);
             return;
         }
-        let sealing = self.handshaking.sealing(turn.now).cloned().unwrap_or(session);
-        if sealing::send(&sealing, &answers, (arrival.source, arrival.local), turn) {
+        if sealing::send(&session, &answers, (arrival.source, arrival.local), turn) {
             self.lane.stamp_sent(false, turn.now);
         }
     }

@@ -78,14 +78,20 @@ impl Paths {
         self.rtt
     }
 
+    /// The peer answered what was asked on the active path; if from there, it is validated.
+    pub(crate) fn proven(&mut self, source: SocketAddr, rtt: Duration) {
+        self.rtt = Some(rtt);
+        self.validated |= self.active_remote() == Some(source);
+    }
+
     /// Takes a round-trip time measured on the active path.
     pub(crate) const fn measured(&mut self, rtt: Duration) {
         self.rtt = Some(rtt);
     }
 
-    /// Replaces the attachment points that the peer says it has.
+    /// Replaces the attachment points that the peer says it has, but for those that no peer can have.
     pub(crate) fn advertise(&mut self, points: &[SocketAddr]) {
-        self.advertised = points.to_vec();
+        self.advertised = points.iter().copied().filter(could_be_a_peer_s).collect();
     }
 
     /// Learns from one message whether the peer is public (seed 001 par. 106, figure 19).
@@ -118,6 +124,16 @@ impl Paths {
         let reachable = |point: SocketAddr| Some((point, here.source_for(point.ip())?));
         self.candidates().into_iter().filter_map(reachable).take(MOST_TARGETS).collect()
     }
+}
+
+/// A peer must not make us speak to ourselves, to a whole network, or to nobody.
+fn could_be_a_peer_s(point: &SocketAddr) -> bool {
+    let one = match point.ip() {
+        IpAddr::V4(v4) => !(v4.is_broadcast() || v4.is_link_local()),
+        IpAddr::V6(v6) => !v6.is_unicast_link_local() && v6.to_ipv4_mapped().is_none(),
+    };
+    let ip = point.ip();
+    one && point.port() != 0 && !(ip.is_unspecified() || ip.is_loopback() || ip.is_multicast())
 }
 
 #[cfg(test)]

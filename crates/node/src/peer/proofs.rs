@@ -34,6 +34,11 @@ impl Proofs {
         self.asked = Some((token, now));
     }
 
+    /// Nobody waits for the echo of the last challenge any more.
+    pub(crate) const fn forget_question(&mut self) {
+        self.asked = None;
+    }
+
     /// Whether `token` answers our question; how long the answer took.
     pub(crate) fn on_response(&mut self, token: ChallengeToken, now: Instant) -> Option<Duration> {
         let (_, sent) = self.asked.filter(|(asked, _)| *asked == token)?;

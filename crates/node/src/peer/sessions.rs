@@ -51,6 +51,7 @@ impl Peer {
         turn: &mut Turn<'_>,
     ) -> Result<(), Discard> {
         let anew = self.handshaking.sealing(turn.now).is_none();
+        let known = self.negotiation.enhanced() && self.paths.active().is_some();
         let established = self.handshaking.on_response(response, arrival, turn)?;
         self.on_contact(anew, turn);
         let mover = if self.migrator.unsettled() { Mover::Us } else { Mover::Roaming };
@@ -60,6 +61,9 @@ impl Peer {
                 let proven = Proven { remote, local, rtt: Some(established.rtt) };
                 self.adopt(proven, true, mover, turn);
             }
+            // Nobody was asked there. A VC enhanced peer stays where it is until its first message from there
+            // starts a request; a plain peer roams.
+            None if known => {}
             None => self.adopt(at(arrival), false, mover, turn),
         }
         self.migrator.settle();
@@ -99,10 +103,18 @@ impl Peer {
         let Some(confirmed) = self.handshaking.on_confirmation(index, turn) else { return };
         self.on_contact(anew, turn);
         self.tell(Happening::SessionEstablished { initiated: false }, turn);
+        if anew || self.reached_at_home(arrival, turn) {
+            self.migrator.settle();
+        }
         if confirmed.answered_to.is_some_and(|to| to.source == arrival.source) {
             self.adopt(at(arrival), true, Mover::Peer, turn);
             self.non_migrator.settle();
         }
+    }
+
+    /// Whether a message came to the address from which we would answer, so that its sender knows where we are.
+    pub(super) fn reached_at_home(&self, arrival: Arrival, turn: &Turn<'_>) -> bool {
+        arrival.local.is_none_or(|local| turn.attachment.source_for(arrival.source.ip()) == Some(local))
     }
 
     /// A handshake completed; `anew` if no session was alive before it.

@@ -15,10 +15,12 @@ use crate::turn::Turn;
 pub(super) const SILENCE: Duration = KEEPALIVE_TIMEOUT.saturating_add(REKEY_TIMEOUT);
 
 impl Peer {
-    /// The next moment at which something is to be done for this peer, and what.
+    /// The next moment at which something is to be done for this peer, and what. If nothing is pending in the
+    /// lane, the next packet wakes us.
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, Wake)> {
-        let owes = self.lane.unacknowledged_since().map(|since| since + KEEPALIVE_TIMEOUT);
-        let waits = self.lane.unanswered_since().map(|since| since + SILENCE);
+        let pending = self.lane.watch();
+        let owes = pending.unacknowledged.map(|since| since + KEEPALIVE_TIMEOUT);
+        let waits = pending.unanswered.map(|since| since + SILENCE);
         [
             (self.handshaking.poll_timeout(), Wake::Handshake),
             (self.negotiation.poll_timeout(), Wake::Probe),
@@ -36,7 +38,8 @@ impl Peer {
 
     /// Does whatever is due.
     pub(crate) fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
-        let targets = self.likely_targets(turn);
+        // What is repeated was not answered, so the place where the peer was is in doubt.
+        let targets = self.every_target(turn);
         if self.handshaking.handle_timeout(&targets, turn) {
             let dropped = self.stage.clear();
             turn.path.drops().count_many(Discard::HeldTooLong, dropped as u64);
@@ -49,11 +52,6 @@ impl Peer {
         self.answer_silence(turn);
         self.keep_alive(turn);
         self.ask_for_proof(turn);
-    }
-
-    /// After every turn: what is pending is watched by our timers, else the next packet wakes us.
-    pub(crate) fn rest(&self) {
-        self.lane.disarm_if_quiet();
     }
 
     fn move_on(&mut self, turn: &mut Turn<'_>) {
@@ -90,9 +88,7 @@ impl Peer {
             Some(_) => {}
             None => self.want(turn),
         }
-        if owed && self.lane.unacknowledged_since().is_some() {
-            self.lane.stamp_sent(false, turn.now);
-        }
+        self.lane.forget_unacknowledged();
     }
 
     fn persistent_due(&self) -> Option<Instant> {

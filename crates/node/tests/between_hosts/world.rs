@@ -3,7 +3,7 @@
 //! Datagrams reach whoever owns their destination at the moment they arrive, or nobody. Every datagram that was
 //! ever sent is kept, so that a test can count, replay, re-source or forge.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use stead_node::{
@@ -41,6 +41,8 @@ pub(crate) struct Flight {
 
 struct Host {
     node: Node,
+    peers: Vec<PeerSettings>,
+    number: u8,
     secret: StaticSecret,
     addresses: Vec<IpAddr>,
     /// The port that the world sees; a NAT that rebinds changes it.
@@ -50,6 +52,9 @@ struct Host {
     events: Vec<(Instant, Event)>,
 }
 
+/// For each datagram the delays of its copies.
+type Disorder = Box<dyn FnMut(&Flight) -> Vec<Duration>>;
+
 /// See the module's documentation.
 pub(crate) struct World {
     pub(crate) now: Instant,
@@ -57,7 +62,11 @@ pub(crate) struct World {
     /// Says for each datagram whether it is lost.
     pub(crate) loses: Box<dyn FnMut(&Flight) -> bool>,
     hosts: Vec<Host>,
-    in_flight: VecDeque<Flight>,
+    /// Says for each datagram when its copies arrive after it was sent; `None` for one after [`delay`](Self::delay).
+    pub(crate) disorder: Option<Disorder>,
+    in_flight: BTreeMap<(Instant, u64), Flight>,
+    /// Tells datagrams that arrive at the same moment apart, in the order in which they were sent.
+    numbered: u64,
     /// Everything ever sent.
     pub(crate) trace: Vec<Flight>,
 }
@@ -107,7 +116,9 @@ impl World {
             delay: ms(10),
             loses: Box::new(|_| false),
             hosts: Vec::new(),
-            in_flight: VecDeque::new(),
+            disorder: None,
+            in_flight: BTreeMap::new(),
+            numbered: 0,
             trace: Vec::new(),
         }
     }
@@ -134,11 +145,11 @@ impl World {
     }
 
     pub(crate) fn host(&mut self, number: u8, addresses: &[&str], peers: Vec<PeerSettings>) -> HostId {
-        let settings =
-            Settings { secret: secret(number), listen_port: PORT, mtu: 1420, connections: 64, peers };
-        let node = Node::new(settings, [number; 32], WALL, self.now).expect("settings are fine");
+        let node = self.node(number, &peers, number);
         self.hosts.push(Host {
             node,
+            peers,
+            number,
             secret: secret(number),
             addresses: Vec::new(),
             mapped_port: PORT,
@@ -149,6 +160,28 @@ impl World {
         let id = HostId(self.hosts.len() - 1);
         self.attach(id, addresses, Cause::Start);
         id
+    }
+
+    fn node(&self, number: u8, peers: &[PeerSettings], seed: u8) -> Node {
+        let settings = Settings {
+            secret: secret(number),
+            listen_port: PORT,
+            mtu: 1420,
+            connections: 64,
+            peers: peers.to_vec(),
+        };
+        let wall = WALL + (self.now - Instant::ZERO);
+        Node::new(settings, [seed; 32], wall, self.now).expect("settings are fine")
+    }
+
+    /// The host's program is killed and started again at once: same settings, other randomness, no session.
+    pub(crate) fn restart(&mut self, host: HostId) {
+        let old = &self.hosts[host.0];
+        let node = self.node(old.number, &old.peers, old.number + 100);
+        let addresses: Vec<String> = old.addresses.iter().map(IpAddr::to_string).collect();
+        self.hosts[host.0].node = node;
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        self.attach(host, &addresses, Cause::Start);
     }
 
     /// Puts a host at other addresses, at once.
@@ -204,13 +237,19 @@ impl World {
 
     /// Puts a datagram on the wire that no node sent.
     pub(crate) fn inject(&mut self, source: SocketAddr, destination: SocketAddr, datagram: Vec<u8>) {
-        self.in_flight.push_back(Flight { sent: self.now, source, destination, datagram });
+        let flight = Flight { sent: self.now, source, destination, datagram };
+        self.launch(flight, self.delay);
+    }
+
+    fn launch(&mut self, flight: Flight, delay: Duration) {
+        self.numbered += 1;
+        self.in_flight.insert((flight.sent + delay, self.numbered), flight);
     }
 
     pub(crate) fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
-            let arrival = self.in_flight.front().map(|flight| flight.sent + self.delay);
+            let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
             let timeout = self.hosts.iter().filter_map(|host| host.timeout).min();
             let Some(next) = [arrival, timeout].into_iter().flatten().min().filter(|next| *next <= end)
             else {
@@ -218,7 +257,7 @@ impl World {
             };
             self.now = self.now.max(next);
             if arrival == Some(next) {
-                let flight = self.in_flight.pop_front().expect("there is one");
+                let (_, flight) = self.in_flight.pop_first().expect("there is one");
                 self.deliver(flight);
             } else {
                 self.fire();
@@ -256,6 +295,7 @@ impl World {
         host.timeout = host.node.drain(&mut out).map(|(at, _)| at);
         host.received.extend(out.packets.into_iter().map(|packet| (now, packet)));
         host.events.extend(out.events.into_iter().map(|event| (now, event)));
+        let mut flights = Vec::new();
         for transmit in out.transmits {
             let local = transmit.local.or_else(|| {
                 host.addresses.iter().find(|ip| ip.is_ipv4() == transmit.remote.is_ipv4()).copied()
@@ -267,16 +307,27 @@ impl World {
                 destination: transmit.remote,
                 datagram: transmit.datagram,
             };
+            flights.push(flight);
+        }
+        for flight in flights {
             self.trace.push(flight.clone());
-            if !(self.loses)(&flight) {
-                self.in_flight.push_back(flight);
+            if (self.loses)(&flight) {
+                continue;
             }
+            let copies = self.disorder.as_mut().map_or(vec![self.delay], |copies| copies(&flight));
+            copies.into_iter().for_each(|delay| self.launch(flight.clone(), delay));
         }
     }
 
     /// Payloads of the UDP datagrams that an application at `host` received.
     pub(crate) fn received(&self, host: HostId) -> Vec<Vec<u8>> {
         self.hosts[host.0].received.iter().map(|(_, packet)| packet[48..].to_vec()).collect()
+    }
+
+    /// What was received after the first `from`, as text.
+    pub(crate) fn texts(&self, host: HostId, from: usize) -> Vec<String> {
+        let received = self.received(host);
+        received[from..].iter().map(|payload| String::from_utf8_lossy(payload).into_owned()).collect()
     }
 
     pub(crate) fn received_at(&self, host: HostId) -> Vec<Instant> {
