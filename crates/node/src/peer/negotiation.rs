@@ -4,7 +4,7 @@
 //! VC enhanced; one that answers packets but never an option is plain, and nothing more is ever sent to it.
 //!
 //! # Life-cycle
-//! `Unknown` → (an option came) → `Enhanced`; `Unknown` → (three probes ignored while packets came) → `Plain`.
+//! `Unknown` → (an option came) → `Enhanced`; `Unknown` → (every probe ignored while packets came) → `Plain`.
 //! A contact that begins anew, with no session alive, asks anew: the peer may run other software by now.
 
 use stead_wire::options::{Capabilities, Probe, VcOption};
@@ -15,8 +15,9 @@ use crate::lane::Flow;
 /// Version of the virtual connectivity options that we speak.
 const VERSION: u8 = 1;
 
-/// Probes to a peer that does not answer them. Three: one may be lost with its packet, hardly all.
-const PROBES: u8 = 3;
+/// Probes to a peer that does not answer them. Five: where every third datagram is lost, both of a pair take each
+/// other for plain once in a thousand times.
+const PROBES: u8 = 5;
 
 /// Time between probes, and from the last one to the verdict: longer than any round trip that matters.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,6 +1,8 @@
 //! Nodes talking to each other in a small world with virtual time.
 
 mod moves;
+mod plain;
 mod restarts;
 mod tunnel;
+mod wireguard;
 mod world;

@@ -13,6 +13,8 @@ use stead_node::{
 use stead_noise::keys::{PublicKey, StaticSecret};
 use stead_wire::time::{Duration, Instant, UnixTime};
 
+use crate::wireguard::Plain;
+
 pub(crate) const PORT: u16 = 51820;
 
 /// 2026-01-01, so that timestamps look like real ones.
@@ -62,6 +64,8 @@ pub(crate) struct World {
     /// Says for each datagram whether it is lost.
     pub(crate) loses: Box<dyn FnMut(&Flight) -> bool>,
     hosts: Vec<Host>,
+    /// A peer that is no node.
+    pub(crate) plain: Option<Plain>,
     /// Says for each datagram when its copies arrive after it was sent; `None` for one after [`delay`](Self::delay).
     pub(crate) disorder: Option<Disorder>,
     in_flight: BTreeMap<(Instant, u64), Flight>,
@@ -116,6 +120,7 @@ impl World {
             delay: ms(10),
             loses: Box::new(|_| false),
             hosts: Vec::new(),
+            plain: None,
             disorder: None,
             in_flight: BTreeMap::new(),
             numbered: 0,
@@ -282,10 +287,26 @@ impl World {
         let owner = self.hosts.iter().position(|host| {
             host.addresses.contains(&flight.destination.ip()) && host.mapped_port == flight.destination.port()
         });
-        let Some(owner) = owner else { return };
+        let Some(owner) = owner else { return self.deliver_to_plain(flight) };
         let arrival = Arrival { source: flight.source, local: Some(flight.destination.ip()) };
         self.hosts[owner].node.handle_datagram(arrival, &mut flight.datagram, self.now);
         self.drain(HostId(owner));
+    }
+
+    fn deliver_to_plain(&mut self, mut flight: Flight) {
+        let now = self.now;
+        let Some(plain) = self.plain.as_mut().filter(|plain| plain.address == flight.destination) else {
+            return;
+        };
+        if let Some(answer) = plain.handle(flight.source, &mut flight.datagram, now) {
+            self.inject(flight.destination, flight.source, answer);
+        }
+    }
+
+    /// What the plain peer sends to ask for a session now.
+    pub(crate) fn plain_initiation(&mut self) -> Vec<u8> {
+        let wall = WALL + (self.now - Instant::ZERO);
+        self.plain.as_mut().expect("a plain peer").initiate(wall)
     }
 
     fn drain(&mut self, id: HostId) {
