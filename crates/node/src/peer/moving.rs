@@ -50,7 +50,10 @@ impl Peer {
     /// The peer may have chosen another of our addresses than we would have: as long as that one is there, and
     /// our choice stays what it was, nothing moved.
     fn moved(&self, before: &LocalAttachment, turn: &Turn<'_>) -> bool {
-        let Some(active) = self.paths.active() else { return false };
+        // A handshake under way towards everywhere: whatever leads anywhere counts.
+        let Some(active) = self.paths.active() else {
+            return self.paths.targets(before) != self.paths.targets(turn.attachment);
+        };
         let remote = active.remote.ip();
         let source = turn.attachment.source_for(remote);
         let Some(local) = active.local.map(|point| point.ip()) else {

@@ -3,6 +3,7 @@
 mod moves;
 mod plain;
 mod restarts;
+mod troubles;
 mod tunnel;
 mod wireguard;
 mod world;

@@ -246,6 +246,15 @@ impl World {
         self.launch(flight, self.delay);
     }
 
+    /// A packet of `from`, delivered to `to` at another of its addresses than the one it was sent to.
+    pub(crate) fn inject_as(&mut self, from: HostId, to: HostId, destination: SocketAddr) {
+        let loses = core::mem::replace(&mut self.loses, Box::new(|_| true));
+        self.send(from, to, b"elsewhere");
+        self.loses = loses;
+        let sent = self.trace.last().expect("just sent").clone();
+        self.inject(sent.source, destination, sent.datagram);
+    }
+
     fn launch(&mut self, flight: Flight, delay: Duration) {
         self.numbered += 1;
         self.in_flight.insert((flight.sent + delay, self.numbered), flight);
