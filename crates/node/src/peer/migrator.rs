@@ -6,6 +6,7 @@
 //!
 //! # Life-cycle
 //! `Settled` → (no network) → `Detached` → (a network) → `Announcing` → (acknowledged) → `Settled`.
+//! An acknowledgement that asks for an echo leads over `Echoed`, since that echo may be lost and nobody would know.
 //! With no connection that needs the peer, `Unannounced` waits for the next packet before announcing.
 
 use core::net::{IpAddr, SocketAddr};
@@ -16,6 +17,7 @@ use stead_wire::options::{
 };
 use stead_wire::time::{Duration, Instant};
 
+use super::non_migrator::NO_CHALLENGE;
 use super::sealing;
 use crate::drops::Discard;
 use crate::event::Suspension;
@@ -29,6 +31,10 @@ const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_millis(40), Duration:
 
 /// Longest pause between two connection updates: the peer may come back any moment.
 const LONGEST_RETRY: Duration = Duration::from_secs(3);
+
+/// The peer repeats an acknowledgement three times within this time, if its echo does not come; after that it must
+/// be told anew.
+const ECHO_HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 /// After this many updates without an answer the peer may have lost the session: ask for a new one as well.
 const DOUBT_SESSION_AFTER: u32 = 5;
@@ -53,6 +59,8 @@ enum State {
     Unannounced { since: Instant },
     /// Updates are on their way.
     Announcing(Announcement),
+    /// The peer acknowledged, and got our echo if it sends something after this moment.
+    Echoed { at: Instant },
 }
 
 #[derive(Debug)]
@@ -90,13 +98,15 @@ pub(crate) enum Overdue {
     No,
     /// Updates go unanswered for so long that the session may be gone at the other end.
     SessionDoubtful,
+    /// Perhaps our echo was lost: the peer has to be told again, though packets may flow.
+    EchoDoubtful,
 }
 
 impl Migrator {
     /// Whether, why and since when packets must be held because of our own move.
     pub(crate) const fn suspension(&self) -> Option<(Suspension, Instant)> {
         match &self.state {
-            State::Settled => None,
+            State::Settled | State::Echoed { .. } => None,
             State::Detached { since } => Some((Suspension::Detached, *since)),
             State::Unannounced { since } => Some((Suspension::Moving, *since)),
             State::Announcing(announcement) if announcement.holds => {
@@ -108,7 +118,7 @@ impl Migrator {
 
     /// Whether the peer has not been told yet where we are.
     pub(crate) const fn unsettled(&self) -> bool {
-        !matches!(self.state, State::Settled)
+        !matches!(self.state, State::Settled | State::Echoed { .. })
     }
 
     /// Whether we moved without telling the peer, which the next packet must change.
@@ -177,6 +187,10 @@ impl Migrator {
         acknowledge: &ConnectionUpdateAcknowledge,
         now: Instant,
     ) -> Result<Proven, Discard> {
+        if let State::Echoed { at } = &mut self.state {
+            // Repeated, so our echo has not arrived.
+            *at = now;
+        }
         let State::Announcing(announcement) = &self.state else { return Err(Discard::UnsolicitedResponse) };
         if acknowledge.sequence != self.sequence {
             return Err(Discard::StaleUpdate);
@@ -188,19 +202,32 @@ impl Migrator {
             .ok_or(Discard::UnsolicitedResponse)?;
         let rtt = (announcement.attempts == 1).then(|| now - announcement.sent);
         let proven = Proven { remote: told.remote, local: Some(told.local), rtt };
-        self.state = State::Settled;
+        let asks = acknowledge.challenge != NO_CHALLENGE;
+        self.state = if asks { State::Echoed { at: now } } else { State::Settled };
         Ok(proven)
     }
 
-    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Announcing(announcement) => Some(announcement.retry_at),
+            State::Echoed { at } => Some(*at + ECHO_HEARD_WITHIN),
             State::Settled | State::Detached { .. } | State::Unannounced { .. } => None,
         }
     }
 
-    /// Repeats updates that went unanswered.
-    pub(crate) fn handle_timeout(&mut self, session: Option<&Session>, turn: &mut Turn<'_>) -> Overdue {
+    /// Repeats updates that went unanswered. `heard` is when something last came from the peer.
+    pub(crate) fn handle_timeout(
+        &mut self,
+        session: Option<&Session>,
+        heard: Option<Instant>,
+        turn: &mut Turn<'_>,
+    ) -> Overdue {
+        if let State::Echoed { at } = self.state
+            && turn.now >= at + ECHO_HEARD_WITHIN
+        {
+            self.state = State::Settled;
+            return if heard > Some(at) { Overdue::No } else { Overdue::EchoDoubtful };
+        }
         let State::Announcing(announcement) = &mut self.state else { return Overdue::No };
         if turn.now < announcement.retry_at {
             return Overdue::No;

@@ -57,6 +57,12 @@ impl Peer {
         if !listed.is_empty() && self.negotiation.on_option() {
             self.tell(Happening::VcEnhanced, turn);
             delivery.answers.push(migrator::points(turn));
+            // Until now it roamed as a plain peer does, without proof.
+            if !self.paths.validated() && self.paths.active_remote() == Some(arrival.source) {
+                let token = turn.fresh_challenge();
+                self.proofs.ask(token, turn.now);
+                delivery.answers.push(VcOption::PathChallenge(token));
+            }
         }
         // Echoes first: they prove the address that the rest of the message speaks for.
         listed.sort_by_key(|option| !matches!(option, VcOption::PathResponse(_)));

@@ -56,10 +56,14 @@ impl Peer {
 
     fn move_on(&mut self, turn: &mut Turn<'_>) {
         let session = self.handshaking.sealing(turn.now).cloned();
-        let overdue = self.migrator.handle_timeout(session.as_deref(), turn);
-        if overdue == Overdue::SessionDoubtful {
-            let targets = self.every_target(turn);
-            self.handshaking.begin(&targets, turn);
+        let heard = self.lane.last_received();
+        match (self.migrator.handle_timeout(session.as_deref(), heard, turn), &session) {
+            (Overdue::No, _) | (Overdue::EchoDoubtful, None) => {}
+            (Overdue::EchoDoubtful, Some(session)) => self.announce(false, session, turn),
+            (Overdue::SessionDoubtful, _) => {
+                let targets = self.every_target(turn);
+                self.handshaking.begin(&targets, turn);
+            }
         }
         for lost in self.non_migrator.handle_timeout(session.as_deref(), turn) {
             self.tell(Happening::PathUnproven { remote: lost.source }, turn);

@@ -1,6 +1,8 @@
 //! Nodes talking to each other in a small world with virtual time.
 
+mod disorder;
 mod moves;
+mod numbers;
 mod plain;
 mod restarts;
 mod troubles;
