@@ -85,6 +85,7 @@ fn seeds(target: &str) -> Inputs {
         "plaintext" => plaintexts(),
         "options" => options(),
         "ip" => packets(),
+        "node" => stories(),
         other => panic!("target {other} has no seeds"),
     };
     seeds.into_iter().map(|(name, bytes)| (format!("seed-{name}"), bytes)).collect()
@@ -165,6 +166,19 @@ fn plaintexts() -> Vec<(&'static str, Vec<u8>)> {
         ("packet-and-option", followed(ipv4(17, &UDP), &probe)),
         ("packet-v6-and-option", followed(ipv6(17, &UDP), &probe)),
         ("options-alone", followed(Vec::new(), &probe)),
+    ]
+}
+
+/// What the target's steps mean is told in `tests/src/fuzz_node.rs`: two bytes each.
+fn stories() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("move", vec![9, 1, 15, 0, 0, 0, 1, 0, 15, 0]),
+        ("move-re-sourced", vec![9, 1, 7, 0, 7, 1, 12, 250, 15, 0, 0, 0, 15, 0]),
+        ("data-re-sourced", vec![1, 0, 7, 0, 1, 0, 7, 1, 1, 0, 7, 2, 1, 0, 7, 3, 12, 250, 15, 0]),
+        ("both-move", vec![9, 0, 9, 1, 12, 250, 15, 0, 13, 20, 15, 0]),
+        ("detached-and-back", vec![10, 1, 1, 0, 13, 200, 1, 0, 9, 3, 15, 0, 1, 0, 15, 0]),
+        ("session-ends-then-re-sourced", vec![13, 255, 1, 0, 7, 0, 3, 0, 7, 1, 7, 2, 1, 0, 7, 0, 15, 0]),
+        ("woke-and-spoilt", vec![11, 1, 8, 5, 8, 7, 11, 0, 6, 0, 4, 1, 14, 3, 14, 9, 15, 0]),
     ]
 }
 
