@@ -182,7 +182,7 @@ impl Stage {
         if let Some(flight) = self.flights.get_mut(at) {
             let place = usize::from(how) * 7 % flight.datagram.len();
             flight.datagram[place] ^= 1 << (how % 8);
-            if how % 5 == 0 {
+            if how.is_multiple_of(5) {
                 flight.datagram.truncate(place);
             }
             self.deliver(at, None);

@@ -153,3 +153,44 @@ fn departure_notice(lane: &Lane, stirred: bool, session: &Session, now: Instant)
     };
     Some(Notice { peer: lane.peer(), sighting })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::Way;
+    use crate::routes::Routes;
+    use stead_lct::{Limits, PathId, PeerId, Table};
+    use stead_noise::cookie::CookieChecker;
+    use stead_noise::keys::StaticSecret;
+    use stead_wire::ip::Protocol;
+
+    const NOW: Instant = Instant::from_micros(1_000_000);
+
+    fn path() -> PacketPath {
+        let strangers = CookieChecker::new(&StaticSecret::from_random([1; 32]).public_key());
+        PacketPath::new(Routes::default(), 1, Table::new(Limits::default()), strangers, 1420)
+    }
+
+    fn attachment(number: u32) -> Arc<Attachment> {
+        let remote = core::net::SocketAddr::from(([10, 0, 0, 1], u16::try_from(number).unwrap()));
+        Arc::new(Attachment { local: None, remote, path: PathId(number) })
+    }
+
+    fn original() -> OriginalSpecification {
+        let end = "10.77.0.1:7".parse().unwrap();
+        OriginalSpecification { local: end, remote: "10.77.0.2:7".parse().unwrap(), protocol: Protocol::UDP }
+    }
+
+    #[test]
+    fn an_entry_made_while_the_path_changes_ends_on_the_new_path() {
+        let (path, old, new) = (path(), attachment(1), attachment(2));
+        let lane = Arc::clone(path.lane(PeerId(0)));
+        lane.set_way(Way { active: Some(Arc::clone(&old)), ..Way::default() });
+        // A worker looked at the lane; then the node moved the peer; then the worker makes its entry.
+        lane.repoint(&new);
+        path.table.migrate(PeerId(0), &new);
+        let entry = path.enter(original(), &lane, &old, NOW).unwrap();
+
+        assert_eq!(entry.attachment(), new);
+    }
+}

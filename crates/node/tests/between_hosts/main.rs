@@ -3,6 +3,7 @@
 mod disorder;
 mod moves;
 mod numbers;
+mod options;
 mod plain;
 mod restarts;
 mod troubles;
