@@ -2,6 +2,7 @@
 
 use crate::wireguard::Plain;
 use crate::world::{HostId, World, at, ms, peer, secret};
+use stead_node::{Condition, Suspension};
 use stead_wire::options::{
     self, AttachmentPoints, Capabilities, ChallengeToken, ConnectionUpdate, ConnectionUpdateRequest,
     Connections, Outcome, Probe, Tokens, VcOption,
@@ -72,6 +73,24 @@ fn a_message_full_of_questions_gets_an_answer_that_fits_a_datagram() {
         let longest = world.trace[before..].iter().map(|flight| flight.datagram.len()).max();
         assert!(longest <= Some(1420 + 32), "{longest:?} bytes for {question:?}");
     }
+}
+
+#[test]
+fn what_the_peer_announced_is_not_crowded_out_by_what_others_forward() {
+    let (mut world, alice) = pair();
+    say(&mut world, "10.7.0.9", &[update(5, Connections::All)]);
+    for n in 1..=6 {
+        let data = world.plain.as_ref().unwrap().seal(b"forwarded");
+        world.inject(at(&format!("203.0.113.{n}")), at("10.0.0.1"), data);
+        world.run_for(ms(30));
+    }
+
+    assert_eq!(
+        world.status(alice).condition,
+        Condition::Held(Suspension::PeerMoving),
+        "10.7.0.9 is still asked"
+    );
+    assert_eq!(world.remote(alice), at("10.0.0.9"));
 }
 
 #[test]
