@@ -11,7 +11,9 @@
 //! [`Daemon::start`] → ready → [`Daemon::run_until`] told to end, or a client asks for it → everything that
 //! was made is gone again.
 
+use core::net::IpAddr;
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,7 +98,7 @@ impl Daemon {
         node.listen_port = sockets.port();
         let device_settings = device_settings(interface, addresses, &node);
         let device = Arc::new(Device::create(&device_settings)?);
-        let own = Own { interface: device.index(), mark: None };
+        let own = Own { interface: device.index(), mark: None, places: places(&node) };
         let monitor = Monitor::start(own).await.map_err(StartError::Monitor)?;
 
         let drops = Arc::new(IoDrops::default());
@@ -253,6 +255,13 @@ impl Daemon {
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
         debug!(interface = self.about.interface, "Taken down");
     }
+}
+
+/// Where peers are configured to be.
+fn places(node: &Settings) -> Vec<IpAddr> {
+    let places: BTreeSet<IpAddr> =
+        node.peers.iter().flat_map(|peer| &peer.endpoints).map(|point| point.ip()).collect();
+    places.into_iter().collect()
 }
 
 /// The device's half of the settings: the key's own address first, and a route for whatever is a peer's.

@@ -13,7 +13,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::io;
 
-use stead_node::{Cause, LocalAddress, LocalAttachment};
+use stead_node::{Cause, LocalAddress, LocalAttachment, LocalRoute, Prefix};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, warn};
 
@@ -37,13 +37,15 @@ pub struct Monitor {
     sleep: SleepDetector,
 }
 
-/// Which part of the host's network is the tunnel's own and must not be taken for the underlay.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the tunnel itself is and wants, which is not to be taken for the underlay's.
+#[derive(Clone, Debug, Default)]
 pub struct Own {
     /// Index of the TUN device.
     pub interface: u32,
     /// What marks the tunnel's own datagrams, where routing rules depend on it.
     pub mark: Option<u32>,
+    /// Places that matter whatever the default routes say: where peers are configured to be.
+    pub places: Vec<IpAddr>,
 }
 
 /// What a look found. More than is reported, so that another gateway behind the same addresses counts as a change.
@@ -51,13 +53,15 @@ pub struct Own {
 struct Snapshot {
     /// Preferred ones first.
     addresses: Vec<LocalAddress>,
-    v4: Option<DefaultRoute>,
-    v6: Option<DefaultRoute>,
+    v4: Option<Route>,
+    v6: Option<Route>,
+    /// How each of [`Own::places`] is reached, if it is.
+    places: Vec<(IpAddr, Route)>,
 }
 
-/// Where a datagram to the outside world would leave.
+/// Where a datagram would leave.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct DefaultRoute {
+struct Route {
     source: IpAddr,
     gateway: Option<IpAddr>,
     interface: Option<u32>,
@@ -128,19 +132,23 @@ impl Monitor {
 
 impl Snapshot {
     fn report(self, cause: Cause) -> LocalAttachment {
-        let usable = |route: Option<DefaultRoute>| {
-            // A route over a link that lost its carrier may still be there.
-            route.map(|route| route.source).filter(|ip| self.addresses.iter().any(|local| local.ip == *ip))
-        };
-        let default_source_v4 = match usable(self.v4) {
-            Some(IpAddr::V4(source)) => Some(source),
+        // A route over a link that lost its carrier may still be there.
+        let usable = |route: Route| self.addresses.iter().any(|local| local.ip == route.source);
+        let default_source_v4 = match self.v4.filter(|route| usable(*route)) {
+            Some(Route { source: IpAddr::V4(source), .. }) => Some(source),
             _ => None,
         };
-        let default_source_v6 = match usable(self.v6) {
-            Some(IpAddr::V6(source)) => Some(source),
+        let default_source_v6 = match self.v6.filter(|route| usable(*route)) {
+            Some(Route { source: IpAddr::V6(source), .. }) => Some(source),
             _ => None,
         };
-        LocalAttachment { addresses: self.addresses, default_source_v4, default_source_v6, cause }
+        let routes = self
+            .places
+            .iter()
+            .filter(|(_, route)| usable(*route) || route.source.is_loopback())
+            .map(|(place, route)| LocalRoute { destination: Prefix::host(*place), source: route.source })
+            .collect();
+        LocalAttachment { addresses: self.addresses, default_source_v4, default_source_v6, routes, cause }
     }
 }
 

@@ -16,6 +16,8 @@ pub struct LocalAttachment {
     pub default_source_v4: Option<Ipv4Addr>,
     /// Source address of the default route for IPv6; `None` without such a route.
     pub default_source_v6: Option<Ipv6Addr>,
+    /// Sources for places that are reached otherwise than by a default route; none that is on a link.
+    pub routes: Vec<LocalRoute>,
     /// Why this snapshot was taken.
     pub cause: Cause,
 }
@@ -29,6 +31,15 @@ pub struct LocalAddress {
     pub prefix_len: u8,
     /// The interface's index.
     pub interface: u32,
+}
+
+/// From where some places are reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LocalRoute {
+    /// Where to.
+    pub destination: Prefix,
+    /// The local address that the system would use.
+    pub source: IpAddr,
 }
 
 /// Why a snapshot of the attachment was taken.
@@ -46,23 +57,30 @@ impl LocalAttachment {
     /// Attached to nothing.
     #[must_use]
     pub const fn detached(cause: Cause) -> Self {
-        Self { addresses: Vec::new(), default_source_v4: None, default_source_v6: None, cause }
+        Self {
+            addresses: Vec::new(),
+            default_source_v4: None,
+            default_source_v6: None,
+            routes: Vec::new(),
+            cause,
+        }
     }
 
-    /// The local address from which `remote` would be reached: one on the same link if there is one, else
-    /// the default route's. `None` if no route leads there.
+    /// The local address from which `remote` would be reached: by the longest prefix among links and routes, else by
+    /// the default route. `None` if nothing leads there.
     #[must_use]
     pub fn source_for(&self, remote: IpAddr) -> Option<IpAddr> {
-        let on_link = self
-            .addresses
-            .iter()
-            .filter(|local| on_same_link(local, remote))
-            .max_by_key(|local| local.prefix_len)
-            .map(|local| local.ip);
-        on_link.or(match remote {
-            IpAddr::V4(_) => self.default_source_v4.map(IpAddr::V4),
-            IpAddr::V6(_) => self.default_source_v6.map(IpAddr::V6),
-        })
+        let links = self.addresses.iter().filter_map(|local| Some((link(local)?, local.ip)));
+        let routes = self.routes.iter().map(|route| (route.destination, route.source));
+        links
+            .chain(routes)
+            .filter(|(destination, _)| destination.contains(remote))
+            .max_by_key(|(destination, _)| destination.prefix_len())
+            .map(|(_, source)| source)
+            .or(match remote {
+                IpAddr::V4(_) => self.default_source_v4.map(IpAddr::V4),
+                IpAddr::V6(_) => self.default_source_v6.map(IpAddr::V6),
+            })
     }
 
     /// Whether `ip` is one of the host's usable addresses.
@@ -72,7 +90,9 @@ impl LocalAttachment {
             IpAddr::V4(v4) => self.default_source_v4 == Some(v4),
             IpAddr::V6(v6) => self.default_source_v6 == Some(v6),
         };
-        default || self.addresses.iter().any(|local| local.ip == ip)
+        default
+            || self.addresses.iter().any(|local| local.ip == ip)
+            || self.routes.iter().any(|route| route.source == ip)
     }
 
     /// The attachment points that peers may be told of: every usable address with `port`, the default
@@ -92,9 +112,9 @@ impl LocalAttachment {
     }
 }
 
-/// Link-local IPv6 has a scope that an address alone does not carry, so it never counts.
-fn on_same_link(local: &LocalAddress, remote: IpAddr) -> bool {
-    Prefix::new(local.ip, local.prefix_len).is_some_and(|link| link.contains(remote))
+/// What is on the same link as a local address.
+fn link(local: &LocalAddress) -> Option<Prefix> {
+    Prefix::new(local.ip, local.prefix_len)
 }
 
 #[cfg(test)]
@@ -107,6 +127,7 @@ mod tests {
             addresses: vec![local("10.1.0.2", 24), local("192.168.9.2", 24), local("2001:db8::2", 64)],
             default_source_v4: Some("10.1.0.2".parse().unwrap()),
             default_source_v6: None,
+            routes: Vec::new(),
             cause: Cause::Start,
         }
     }
@@ -125,5 +146,25 @@ mod tests {
         let points = attached().points(7);
         assert_eq!(points[0], "10.1.0.2:7".parse().unwrap());
         assert_eq!(points.len(), 3);
+    }
+
+    #[test]
+    fn a_route_leads_where_no_default_route_does_and_the_longest_prefix_wins() {
+        let route = |destination: &str, len, source: &str| LocalRoute {
+            destination: Prefix::new(destination.parse().unwrap(), len).unwrap(),
+            source: source.parse().unwrap(),
+        };
+        let routes = vec![
+            route("172.16.0.0", 12, "192.168.9.2"),
+            route("172.16.5.5", 32, "10.1.0.2"),
+            route("2001:db9::", 32, "2001:db8::2"),
+        ];
+        let here = LocalAttachment { routes, default_source_v4: None, ..attached() };
+
+        let source = |remote: &str| here.source_for(remote.parse().unwrap()).map(|ip| ip.to_string());
+        assert_eq!(source("172.16.0.1").as_deref(), Some("192.168.9.2"));
+        assert_eq!(source("172.16.5.5").as_deref(), Some("10.1.0.2"));
+        assert_eq!(source("2001:db9::9").as_deref(), Some("2001:db8::2"));
+        assert_eq!(source("8.8.8.8"), None);
     }
 }

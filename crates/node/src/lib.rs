@@ -23,7 +23,7 @@ mod routes;
 mod settings;
 mod turn;
 
-pub use attachment::{Cause, LocalAddress, LocalAttachment};
+pub use attachment::{Cause, LocalAddress, LocalAttachment, LocalRoute};
 pub use drops::{Discard, Drops};
 pub use event::{Event, Happening, Mover, Suspension};
 pub use lane::LaneTraffic;

@@ -17,7 +17,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tracing::debug;
 
-use super::{DefaultRoute, Own, Snapshot};
+use super::{Own, Route, Snapshot};
 use crate::netlink::Netlink;
 
 /// Listens to the kernel.
@@ -88,8 +88,9 @@ impl Watch {
         let running = self.running_links()?;
         Ok(Snapshot {
             addresses: self.addresses(&running)?,
-            v4: self.default_route(OUTSIDE[0])?,
-            v6: self.default_route(OUTSIDE[1])?,
+            v4: self.route(OUTSIDE[0])?,
+            v6: self.route(OUTSIDE[1])?,
+            places: self.places()?,
         })
     }
 
@@ -118,12 +119,22 @@ impl Watch {
         Ok(found.into_iter().map(|(_, local)| local).collect())
     }
 
-    /// Asks the kernel, rules and marks included, how it would reach the outside; `None` if it would not.
-    fn default_route(&mut self, outside: IpAddr) -> io::Result<Option<DefaultRoute>> {
+    /// How the places that matter are reached. One question each: a table of routes may be long, and would not tell
+    /// what rules make of it.
+    fn places(&mut self) -> io::Result<Vec<(IpAddr, Route)>> {
+        let mut found = Vec::new();
+        for place in self.own.places.clone() {
+            found.extend(self.route(place)?.map(|route| (place, route)));
+        }
+        Ok(found)
+    }
+
+    /// Asks the kernel, rules and marks included, how it would reach a place; `None` if it would not.
+    fn route(&mut self, place: IpAddr) -> io::Result<Option<Route>> {
         let mut question = RouteMessage::default();
-        question.header.address_family = family(outside);
-        question.header.destination_prefix_length = if outside.is_ipv4() { 32 } else { 128 };
-        question.attributes.push(RouteAttribute::Destination(RouteAddress::from(outside)));
+        question.header.address_family = family(place);
+        question.header.destination_prefix_length = if place.is_ipv4() { 32 } else { 128 };
+        question.attributes.push(RouteAttribute::Destination(RouteAddress::from(place)));
         question.attributes.extend(self.own.mark.map(RouteAttribute::Mark));
         let answers = match self.netlink.ask(RouteNetlinkMessage::GetRoute(question)) {
             Ok(answers) => answers,
@@ -182,7 +193,7 @@ fn usable(message: &AddressMessage) -> Option<(bool, LocalAddress)> {
     fit.then_some((flags.contains(AddressFlags::Deprecated), local))
 }
 
-fn through(route: &RouteMessage) -> Option<DefaultRoute> {
+fn through(route: &RouteMessage) -> Option<Route> {
     let (mut source, mut gateway, mut interface) = (None, None, None);
     for attribute in &route.attributes {
         match attribute {
@@ -192,7 +203,7 @@ fn through(route: &RouteMessage) -> Option<DefaultRoute> {
             _ => {}
         }
     }
-    Some(DefaultRoute { source: source?, gateway, interface })
+    Some(Route { source: source?, gateway, interface })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

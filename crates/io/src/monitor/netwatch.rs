@@ -2,7 +2,7 @@
 //!
 //! The default routes are asked of the system by connecting a socket, which sends nothing.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io;
 use std::net::UdpSocket;
 
@@ -11,7 +11,7 @@ use netwatch::interfaces::{Interface, IpNet, State};
 use netwatch::netmon;
 use stead_node::LocalAddress;
 
-use super::{DefaultRoute, Own, Snapshot};
+use super::{Own, Route, Snapshot};
 
 /// Listens to netwatch.
 pub(super) struct Watch {
@@ -22,10 +22,13 @@ pub(super) struct Watch {
 }
 
 /// Root name servers, in no range that private or test networks use. The port does not matter.
-const OUTSIDE: [SocketAddr; 2] = [
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 41, 0, 4)), 53),
-    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 2, 0x30)), 53),
+const OUTSIDE: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(198, 41, 0, 4)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 2, 0x30)),
 ];
+
+/// A port to name in the question. Nothing is sent there.
+const DISCARD: u16 = 9;
 
 impl Watch {
     pub(super) async fn start(own: Own) -> io::Result<Self> {
@@ -52,8 +55,9 @@ impl Watch {
         found.sort_by_key(|(deprecated, local)| (*deprecated, local.interface, local.ip));
         Ok(Snapshot {
             addresses: found.into_iter().map(|(_, local)| local).collect(),
-            v4: default_route(OUTSIDE[0]),
-            v6: default_route(OUTSIDE[1]),
+            v4: route(OUTSIDE[0]),
+            v6: route(OUTSIDE[1]),
+            places: self.own.places.iter().filter_map(|place| Some((*place, route(*place)?))).collect(),
         })
     }
 }
@@ -85,13 +89,13 @@ fn usable(net: &IpNet, interface: u32) -> Option<(bool, LocalAddress)> {
 
 /// The source that the system would choose. If it is the tunnel's own, the snapshot's addresses do not
 /// have it and it is not reported.
-fn default_route(outside: SocketAddr) -> Option<DefaultRoute> {
+fn route(place: IpAddr) -> Option<Route> {
     let any: IpAddr =
-        if outside.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        if place.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect(outside).ok()?;
+    socket.connect((place, DISCARD)).ok()?;
     let source = socket.local_addr().ok()?.ip();
-    Some(DefaultRoute { source, gateway: None, interface: None })
+    Some(Route { source, gateway: None, interface: None })
 }
 
 /// netwatch keeps the index to itself, except where it writes an interface out: `4. en0 up=true …`.

@@ -4,14 +4,15 @@ fn local(ip: &str) -> LocalAddress {
     LocalAddress { ip: ip.parse().unwrap(), prefix_len: 24, interface: 7 }
 }
 
-fn route(source: &str) -> Option<DefaultRoute> {
-    Some(DefaultRoute { source: source.parse().unwrap(), gateway: None, interface: Some(7) })
+fn route(source: &str) -> Option<Route> {
+    Some(Route { source: source.parse().unwrap(), gateway: None, interface: Some(7) })
 }
 
 #[test]
 fn a_default_route_is_reported_only_with_a_source_that_can_be_used() {
     let addresses = vec![local("10.0.0.2"), local("2001:db8::2")];
-    let snapshot = Snapshot { addresses, v4: route("10.0.0.2"), v6: route("2001:db8::dead") };
+    let (v4, v6) = (route("10.0.0.2"), route("2001:db8::dead"));
+    let snapshot = Snapshot { addresses, v4, v6, places: Vec::new() };
 
     let report = snapshot.report(Cause::Changed);
 
@@ -163,11 +164,29 @@ mod in_a_namespace {
     }
 
     #[test]
+    fn a_place_behind_a_static_route_is_reached_without_any_default_route() {
+        isolated(|| async {
+            ip("link add left type veth peer name right");
+            ip("link set right up");
+            ip("link set left up");
+            ip("addr add 10.1.0.2/24 dev left");
+            let far: IpAddr = "172.16.5.5".parse().unwrap();
+            let mut monitor = Monitor::start(Own { places: vec![far], ..Own::default() }).await.unwrap();
+            assert_eq!(monitor.next().await.source_for(far), None, "nothing leads there yet");
+
+            ip("route add 172.16.0.0/12 via 10.1.0.1");
+            let after = until(&mut monitor, |_| true).await;
+            assert_eq!(after.source_for(far), Some("10.1.0.2".parse().unwrap()));
+            assert_eq!(after.default_source_v4, None);
+        });
+    }
+
+    #[test]
     fn the_tunnels_own_device_is_not_the_underlay_and_unchanged_is_not_reported() {
         isolated(|| async {
             ip("link add own type veth peer name other");
             let own = nix::net::if_::if_nametoindex("own").unwrap();
-            let mut monitor = start(Own { interface: own, mark: None }).await;
+            let mut monitor = start(Own { interface: own, ..Own::default() }).await;
 
             ip("link set other up");
             ip("link set own up");

@@ -211,6 +211,7 @@ impl World {
                 IpAddr::V6(v6) => Some(v6),
                 IpAddr::V4(_) => None,
             }),
+            routes: Vec::new(),
             cause,
         };
         let now = self.now;
