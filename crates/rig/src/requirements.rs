@@ -56,7 +56,9 @@ impl Requirements {
             "{test} cannot run, and STEAD_RIG=required: {reason}"
         );
         // The harness captures print macros only; a skip must be seen.
-        let _unseen = writeln!(io::stderr(), "skipped: {test}: {reason}");
+        // In one piece, or tests that skip at the same time would write into each other's lines.
+        let line = format!("skipped: {test}: {reason}\n");
+        let _unseen = io::stderr().write_all(line.as_bytes());
         false
     }
 }
