@@ -45,12 +45,10 @@ pub enum Happening {
     },
     /// The active path changed.
     PathMoved {
-        /// Where the peer was reached before.
-        from: Option<SocketAddr>,
-        /// Where it is reached now.
-        to: SocketAddr,
-        /// From which of our addresses.
-        local: Option<SocketAddr>,
+        /// The path before; `None` at the first contact.
+        from: Option<Ends>,
+        /// The path now.
+        to: Ends,
         /// Who moved.
         who: Mover,
         /// How many connections moved with it.
@@ -61,6 +59,15 @@ pub enum Happening {
         /// The address that did not answer.
         remote: SocketAddr,
     },
+}
+
+/// The two ends of a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Ends {
+    /// Our attachment point; `None` leaves it to the system's routes.
+    pub local: Option<SocketAddr>,
+    /// The peer's attachment point.
+    pub remote: SocketAddr,
 }
 
 /// Why traffic to a peer is suspended.
@@ -83,6 +90,15 @@ pub enum Mover {
     Peer,
     /// A plain peer roamed, as WireGuard lets it.
     Roaming,
+}
+
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.local {
+            Some(local) => write!(f, "{local} -> {}", self.remote),
+            None => write!(f, "-> {}", self.remote),
+        }
+    }
 }
 
 impl fmt::Display for Suspension {
@@ -111,18 +127,14 @@ impl fmt::Display for Happening {
             Self::Resumed { after, held } => {
                 write!(f, "Resumed after {:.1} ms; {held} held packets go first", after.as_secs_f64() * 1e3)
             }
-            Self::PathMoved { from, to, who, connections, .. } => {
+            Self::PathMoved { from: None, to, .. } => write!(f, "First contact: {to}"),
+            Self::PathMoved { from: Some(from), to, who, connections } => {
                 let who = match who {
-                    Mover::Us => "we moved",
-                    Mover::Peer => "the peer moved",
-                    Mover::Roaming => "the peer roamed",
+                    Mover::Us => "We moved",
+                    Mover::Peer => "The peer moved",
+                    Mover::Roaming => "The peer roamed",
                 };
-                match from {
-                    Some(from) => {
-                        write!(f, "Path moved from {from} to {to} ({who}), {connections} connections")
-                    }
-                    None => write!(f, "Path to {to} ({who}), {connections} connections"),
-                }
+                write!(f, "{who}: {from} is now {to}; connections that moved: {connections}")
             }
             Self::PathUnproven { remote } => {
                 write!(f, "No answer from {remote}; the path stays where it was")
@@ -134,5 +146,28 @@ impl fmt::Display for Happening {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.peer, self.what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_says_who_moved_from_where_to_where() {
+        let ends = |local: &str, remote: &str| Ends {
+            local: Some(local.parse().unwrap()),
+            remote: remote.parse().unwrap(),
+        };
+        let (home, cafe) = (ends("10.1.0.2:7", "192.0.2.1:7"), ends("10.2.0.9:7", "192.0.2.1:7"));
+
+        let first = Happening::PathMoved { from: None, to: home, who: Mover::Roaming, connections: 0 };
+        let moved = Happening::PathMoved { from: Some(home), to: cafe, who: Mover::Us, connections: 3 };
+
+        assert_eq!(first.to_string(), "First contact: 10.1.0.2:7 -> 192.0.2.1:7");
+        assert_eq!(
+            moved.to_string(),
+            "We moved: 10.1.0.2:7 -> 192.0.2.1:7 is now 10.2.0.9:7 -> 192.0.2.1:7; connections that moved: 3"
+        );
     }
 }

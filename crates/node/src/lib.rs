@@ -25,7 +25,7 @@ mod turn;
 
 pub use attachment::{Cause, LocalAddress, LocalAttachment, LocalRoute};
 pub use drops::{Discard, Drops};
-pub use event::{Event, Happening, Mover, Suspension};
+pub use event::{Ends, Event, Happening, Mover, Suspension};
 pub use lane::LaneTraffic;
 pub use node::{Answer, Command, ConnectionStatus, Node, NodeStatus, Outlet, Wake};
 pub use notice::{Arrival, Notice, Sighting, Transmit};

@@ -3,13 +3,14 @@
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use stead_lct::Attachment;
 use stead_noise::session::Session;
 
 use super::handshaking::Target;
 use super::migrator::{self, Proven};
 use super::{Peer, sealing};
 use crate::attachment::{Cause, LocalAttachment};
-use crate::event::{Happening, Mover};
+use crate::event::{Ends, Happening, Mover};
 use crate::turn::Turn;
 
 impl Peer {
@@ -124,7 +125,11 @@ impl Peer {
                 Mover::Peer | Mover::Roaming => self.moves.theirs += 1,
             }
         }
-        let from = from.map(|path| path.remote);
-        self.tell(Happening::PathMoved { from, to: path.remote, local, who, connections }, turn);
+        let from = from.as_deref().map(ends);
+        self.tell(Happening::PathMoved { from, to: ends(&active), who, connections }, turn);
     }
+}
+
+const fn ends(path: &Attachment) -> Ends {
+    Ends { local: path.local, remote: path.remote }
 }
