@@ -132,9 +132,9 @@ fn path(peer: &PeerReport) -> String {
     format!("{local} -> {}{doubt}", path.remote)
 }
 
-/// Older than this, a proof says nothing about now: a keepalive answers data after 10 s at most, and
-/// some time is needed on the way.
-const RECENT_MICROS: u64 = 15_000_000;
+/// Older than this, a proof says nothing about now. The same bound as the daemon's own, which asks for a proof
+/// every 10 s while data flows and lets two of its questions be lost: people and programs are told the same.
+const RECENT_MICROS: u64 = 30_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn proven_is_said_only_with_a_recent_proof_in_both_directions() {
         assert_eq!(state(&peer()), "proven");
-        for doubt in [None, Some(15_000_001)] {
+        for doubt in [None, Some(30_000_001)] {
             assert_eq!(state(&PeerReport { last_received: doubt, ..peer() }), "unproven");
             assert_eq!(state(&PeerReport { last_acknowledged: doubt, ..peer() }), "unproven");
         }
