@@ -204,7 +204,13 @@ impl Stage {
             IpAddr::V6(_) => None,
         });
         let addresses = ip.into_iter().map(|ip| LocalAddress { ip, prefix_len: 32, interface: 2 }).collect();
-        let attachment = LocalAttachment { addresses, default_source_v4, default_source_v6: None, routes: Vec::new(), cause };
+        let attachment = LocalAttachment {
+            addresses,
+            default_source_v4,
+            default_source_v6: None,
+            routes: Vec::new(),
+            cause,
+        };
         self.hosts[host].ip = ip;
         self.hosts[host].node.handle_attachment(attachment, self.now);
         self.drain(host);
