@@ -17,6 +17,9 @@ use tracing::debug;
 mod receiver;
 mod sender;
 
+#[cfg(unix)]
+mod unix;
+
 #[cfg(target_os = "linux")]
 #[path = "udp/linux.rs"]
 mod platform;

@@ -30,23 +30,7 @@ pub struct Reader {
 struct Shared(Arc<Device>);
 
 impl Device {
-    /// Makes the device, with addresses and routes, and brings it up.
-    ///
-    /// # Errors
-    /// See [`TunError`]; the device is gone again then.
-    pub fn create(settings: &DeviceSettings) -> Result<Self, TunError> {
-        let routes = settings.routes()?;
-        let device = Self::open(settings).map_err(|error| open_error(settings.name.clone(), error))?;
-        for address in &settings.addresses {
-            device.add_address(*address)?;
-        }
-        for prefix in routes {
-            device.add_route(prefix)?;
-        }
-        Ok(device)
-    }
-
-    fn open(settings: &DeviceSettings) -> io::Result<Self> {
+    pub(super) fn open(settings: &DeviceSettings) -> io::Result<Self> {
         let mut builder = DeviceBuilder::new().mtu(settings.mtu);
         if settings.name.starts_with("utun") {
             builder = builder.name(settings.name.clone());
@@ -119,7 +103,8 @@ impl AsRawFd for Shared {
     }
 }
 
-fn open_error(name: String, error: io::Error) -> TunError {
+/// What the system's refusal to make it means.
+pub(super) fn open_error(name: String, error: io::Error) -> TunError {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => TunError::Forbidden { name },
         Some(libc::EBUSY) => TunError::Exists { name },

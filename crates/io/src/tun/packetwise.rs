@@ -8,8 +8,8 @@ use route_manager::{Route, RouteManager};
 use stead_node::Prefix;
 use tracing::trace;
 
-use super::platform::Device;
-use super::{TunError, VirtualAddress};
+use super::platform::{Device, open_error};
+use super::{DeviceSettings, TunError, VirtualAddress};
 use crate::offload::{Malformed, Segments, VirtioHeader};
 
 /// A batch of packets on its way to the host's stack.
@@ -25,6 +25,22 @@ pub struct Memory(());
 impl Device {
     /// Longest read: one packet.
     pub const LONGEST_READ: usize = 65_535;
+
+    /// Makes the device, with addresses and routes, and brings it up.
+    ///
+    /// # Errors
+    /// See [`TunError`]; the device is gone again then.
+    pub fn create(settings: &DeviceSettings) -> Result<Self, TunError> {
+        let routes = settings.routes()?;
+        let device = Self::open(settings).map_err(|error| open_error(settings.name.clone(), error))?;
+        for address in &settings.addresses {
+            device.add_address(*address)?;
+        }
+        for prefix in routes {
+            device.add_route(prefix)?;
+        }
+        Ok(device)
+    }
 
     /// What a worker keeps from one [`Delivery`] to the next.
     #[must_use]
@@ -46,7 +62,7 @@ impl Device {
         Segments::new(&VirtioHeader::PLAIN, read)
     }
 
-    pub(super) fn add_address(&self, address: VirtualAddress) -> Result<(), TunError> {
+    fn add_address(&self, address: VirtualAddress) -> Result<(), TunError> {
         match address.ip {
             IpAddr::V4(ip) => self.tun.add_address_v4(ip, address.prefix_len),
             IpAddr::V6(ip) => self.tun.add_address_v6(ip, address.prefix_len),
@@ -54,7 +70,7 @@ impl Device {
         .map_err(|source| TunError::Address { address, source })
     }
 
-    pub(super) fn add_route(&self, prefix: Prefix) -> Result<(), TunError> {
+    fn add_route(&self, prefix: Prefix) -> Result<(), TunError> {
         let route = Route::new(prefix.address(), prefix.prefix_len()).with_if_index(self.index());
         let added = RouteManager::new().and_then(|mut routes| routes.add(&route));
         added.map_err(|source| match source.kind() {

@@ -29,23 +29,7 @@ const ERROR_MOD_NOT_FOUND: i32 = 126;
 const ERROR_INVALID_NAME: i32 = 123;
 
 impl Device {
-    /// Makes the adapter, with addresses and routes, and brings it up.
-    ///
-    /// # Errors
-    /// See [`TunError`]; the adapter is gone again then.
-    pub fn create(settings: &DeviceSettings) -> Result<Self, TunError> {
-        let routes = settings.routes()?;
-        let device = Self::open(settings).map_err(|error| open_error(settings.name.clone(), error))?;
-        for address in &settings.addresses {
-            device.add_address(*address)?;
-        }
-        for prefix in routes {
-            device.add_route(prefix)?;
-        }
-        Ok(device)
-    }
-
-    fn open(settings: &DeviceSettings) -> io::Result<Self> {
+    pub(super) fn open(settings: &DeviceSettings) -> io::Result<Self> {
         let tun = DeviceBuilder::new().name(settings.name.clone()).mtu(settings.mtu).build_async()?;
         let (name, index) = (tun.name()?, tun.if_index()?);
         debug!(name, index, "Device made");
@@ -99,7 +83,8 @@ impl Reader {
     }
 }
 
-fn open_error(name: String, error: io::Error) -> TunError {
+/// What the system's refusal to make it means.
+pub(super) fn open_error(name: String, error: io::Error) -> TunError {
     match error.raw_os_error() {
         Some(ERROR_ACCESS_DENIED) => TunError::Forbidden { name },
         Some(ERROR_MOD_NOT_FOUND) => TunError::NoDriver { source: error },

@@ -4,10 +4,9 @@ use std::io;
 use std::net::UdpSocket;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use quinn_udp::UdpSockRef;
 use socket2::Socket;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+
+pub(super) use super::unix::Readable;
 
 /// Halves the wish until the system grants it: beyond `kern.ipc.maxsockbuf` it refuses in stead of clamping.
 pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {
@@ -37,25 +36,4 @@ pub(super) fn allow_fragments(socket: &UdpSocket) -> io::Result<()> {
         setsockopt(socket, sockopt::Ipv6DontFrag, &false)?;
     }
     Ok(())
-}
-
-/// A socket whose arrivals, and only those, wake the task.
-#[derive(Debug)]
-pub(super) struct Readable(AsyncFd<UdpSocket>);
-
-impl Readable {
-    pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
-        #[expect(unsafe_code, reason = "tokio has no safe way to register for one direction only")]
-        // SAFETY: the socket owns its descriptor and is never replaced, so it outlives the registration.
-        let registered = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };
-        registered.map(Self).map_err(io::Error::from)
-    }
-
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.0.readable().await.map(drop)
-    }
-
-    pub(super) fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
-        self.0.try_io(Interest::READABLE, |socket| read(UdpSockRef::from(socket)))
-    }
 }
