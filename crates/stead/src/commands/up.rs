@@ -1,12 +1,17 @@
 //! `stead up`: runs the node in the foreground until it is told to stop.
 
 use core::net::SocketAddr;
+use core::pin::pin;
+use core::time::Duration;
 use std::io;
 
 use stead_config::{Configuration, Endpoint, Peer};
 use stead_io::driver::{Daemon, DaemonSettings, StartError};
 use stead_io::tun::VirtualAddress;
 use stead_node::{PeerSettings, Prefix, Settings};
+use tokio::net::lookup_host;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -21,7 +26,10 @@ pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Failure::refused(format!("the system gave no means to wait for packets: {error}"), "try again")
     })?;
-    runtime.block_on(serve(configuration))
+    let outcome = runtime.block_on(serve(configuration));
+    // The system's resolver may still wait for an answer that nobody needs any more.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// From the configuration to the end of the program.
@@ -30,7 +38,11 @@ async fn serve(configuration: Configuration) -> Result<(), Failure> {
     let stop = stop_signal().map_err(|error| {
         Failure::refused(format!("the system lets no signals be awaited: {error}"), "try again")
     })?;
-    let settings = daemon_settings(configuration).await;
+    let mut stop = pin!(stop);
+    let settings = tokio::select! {
+        settings = daemon_settings(configuration) => settings,
+        () = &mut stop => return Ok(()),
+    };
     let daemon = Daemon::start(settings).await.map_err(|error| refusal(&error))?;
     let addresses: Vec<_> = daemon.addresses().iter().map(ToString::to_string).collect();
     info!(interface = daemon.interface(), addresses = addresses.join(" "), "Up");
@@ -42,9 +54,11 @@ async fn serve(configuration: Configuration) -> Result<(), Failure> {
 
 /// What the daemon is told: the configuration, with its names looked up.
 async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
+    // All names at once: many that nobody knows take no longer than one.
+    let wanted: Vec<_> = configuration.peers.into_iter().map(|peer| (look_up_all(&peer), peer)).collect();
     let mut peers = Vec::new();
-    for peer in configuration.peers {
-        peers.push(peer_settings(peer).await);
+    for (lookups, peer) in wanted {
+        peers.push(peer_settings(peer, lookups).await);
     }
     let addresses = configuration
         .addresses
@@ -65,10 +79,16 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
     }
 }
 
-async fn peer_settings(peer: Peer) -> PeerSettings {
+/// Begins to look up the endpoints of a peer; their order stays.
+fn look_up_all(peer: &Peer) -> Vec<JoinHandle<Vec<SocketAddr>>> {
+    let look_up = |endpoint: &Endpoint| tokio::spawn(look_up(endpoint.clone(), peer.name.clone()));
+    peer.endpoints.iter().map(look_up).collect()
+}
+
+async fn peer_settings(peer: Peer, lookups: Vec<JoinHandle<Vec<SocketAddr>>>) -> PeerSettings {
     let mut endpoints = Vec::new();
-    for endpoint in &peer.endpoints {
-        for address in look_up(endpoint, &peer.name).await {
+    for lookup in lookups {
+        for address in lookup.await.unwrap_or_default() {
             if !endpoints.contains(&address) {
                 endpoints.push(address);
             }
@@ -88,18 +108,23 @@ async fn peer_settings(peer: Peer) -> PeerSettings {
 
 /// Every address of an endpoint. A name that nobody knows now costs that endpoint, not the start: the peer may
 /// speak first, or have others.
-async fn look_up(endpoint: &Endpoint, peer: &str) -> Vec<SocketAddr> {
-    match endpoint {
-        Endpoint::Address(address) => vec![*address],
-        Endpoint::Name { host, port } => match tokio::net::lookup_host((host.as_str(), *port)).await {
-            Ok(found) => found.collect(),
-            Err(error) => {
-                warn!(peer, endpoint = %endpoint, %error, "Name not found; the peer is reached by its other endpoints, or speaks first");
-                Vec::new()
-            }
-        },
-    }
+async fn look_up(endpoint: Endpoint, peer: String) -> Vec<SocketAddr> {
+    let (host, port) = match &endpoint {
+        Endpoint::Address(address) => return vec![*address],
+        Endpoint::Name { host, port } => (host.as_str(), *port),
+    };
+    let error = match timeout(NAME_PATIENCE, lookup_host((host, port))).await {
+        Ok(Ok(found)) => return found.collect(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_elapsed) => format!("no answer within {} s", NAME_PATIENCE.as_secs()),
+    };
+    warn!(peer, %endpoint, error, "Name not found; the peer is reached by its other endpoints, or speaks first");
+    Vec::new()
 }
+
+/// How long the start waits for names: one lost question is repeated by then, and a network without an answer
+/// keeps nobody from the peers whose addresses are known.
+const NAME_PATIENCE: Duration = Duration::from_secs(6);
 
 fn refusal(error: &StartError) -> Failure {
     split_hint(&error.to_string())
@@ -166,12 +191,15 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_that_is_an_address_is_not_looked_up_and_a_name_is() {
         let address = Endpoint::Address("192.0.2.1:5".parse().unwrap());
-        assert_eq!(look_up(&address, "bob").await, ["192.0.2.1:5".parse().unwrap()]);
+        assert_eq!(look_up(address, "bob".into()).await, ["192.0.2.1:5".parse().unwrap()]);
         let name = Endpoint::Name { host: "localhost".into(), port: 7 };
         assert!(
-            look_up(&name, "bob").await.iter().all(|found| found.ip().is_loopback() && found.port() == 7)
+            look_up(name, "bob".into())
+                .await
+                .iter()
+                .all(|found| found.ip().is_loopback() && found.port() == 7)
         );
         let unknown = Endpoint::Name { host: "name.invalid".into(), port: 7 };
-        assert!(look_up(&unknown, "bob").await.is_empty());
+        assert!(look_up(unknown, "bob".into()).await.is_empty());
     }
 }
