@@ -90,6 +90,16 @@ pub fn connections(host: &Host) -> Result<Vec<ConnectionReport>, RigError> {
     Ok(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
 }
 
+/// Changes an address or a route of the host by hand, as `ip` takes it.
+///
+/// # Errors
+/// If `ip` refuses.
+pub fn ip(host: &Host, line: &str) -> Result<(), RigError> {
+    let mut command = Command::new("ip");
+    command.args(line.split_whitespace());
+    host.output(command).map(drop)
+}
+
 /// Writes a file into the host's directory of tunnels; it belongs to root alone.
 ///
 /// # Errors

@@ -14,6 +14,22 @@ pub fn fragmented(host: &Host) -> Result<u64, RigError> {
         + counter_v6(&read(host, "snmp6")?, "Ip6FragCreates"))
 }
 
+/// How many packets the host gave to one of its interfaces.
+///
+/// # Errors
+/// If the host is gone.
+///
+/// # Panics
+/// If there is no such interface.
+pub fn packets_into(host: &Host, interface: &str) -> Result<u64, RigError> {
+    // Eight columns of what was received; then bytes sent, and packets.
+    const PACKETS_SENT: usize = 9;
+    let table = read(host, "dev")?;
+    let figures = table.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'));
+    let packets = figures.and_then(|figures| figures.split_whitespace().nth(PACKETS_SENT)?.parse().ok());
+    Ok(packets.unwrap_or_else(|| panic!("no {interface} in\n{table}")))
+}
+
 /// Everything that a program could leave on a host: interfaces, routes and addresses. What the kernel does
 /// for itself with link-local addresses, and when, is left out.
 #[derive(Debug, Eq, PartialEq)]

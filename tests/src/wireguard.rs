@@ -4,7 +4,7 @@ use std::process::Command;
 
 use stead_rig::{Host, Process, RigError};
 
-use crate::command::write;
+use crate::command::{ip, write};
 use crate::patience::{secs, within};
 
 /// The interface of the other WireGuard.
@@ -96,20 +96,14 @@ pub fn restart_talkative(host: &Host, mut quiet: Process, addresses: &[&str]) ->
     let taken = within(secs(10), || host.output(wg(&["setconf", INTERFACE, &file])).is_ok());
     assert!(taken, "wireguard-go takes no settings:\n{}", process.log());
     for address in addresses {
-        host.output(ip(&["address", "add", address, "dev", INTERFACE]))?;
+        ip(host, &format!("address add {address} dev {INTERFACE}"))?;
     }
-    host.output(ip(&["link", "set", INTERFACE, "mtu", "1420", "up"]))?;
+    ip(host, &format!("link set {INTERFACE} mtu 1420 up"))?;
     Ok(process)
 }
 
 fn wg(arguments: &[&str]) -> Command {
     let mut command = Command::new("wg");
-    command.args(arguments);
-    command
-}
-
-fn ip(arguments: &[&str]) -> Command {
-    let mut command = Command::new("ip");
     command.args(arguments);
     command
 }

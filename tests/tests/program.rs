@@ -2,11 +2,12 @@
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use stead_rig::address::Family;
@@ -17,7 +18,7 @@ use stead_rig::{Host, RigError};
 use stead_tests::command::{
     self, CONFIGURATION, DIRECTORY, READY, SOCKET, edited, ending, exists, read, stead,
 };
-use stead_tests::kernel::Traces;
+use stead_tests::kernel::{Traces, packets_into};
 use stead_tests::patience::{ms, pass, secs, within};
 use stead_tests::scene::{FAMILIES, Scene, download, dropped, peer, stall, status};
 use stead_tests::stranger::{Forge, Stranger};
@@ -228,20 +229,125 @@ fn a_mistake_in_the_configuration_is_shown_where_it_stands() -> Result<(), RigEr
     Ok(())
 }
 
+/// A resolver that takes every question and answers none, for as long as the socket lives.
+fn silent_resolver(scene: &Scene) -> Result<UdpSocket, RigError> {
+    let at = scene.server.address(Family::V4).expect("the server has both");
+    let socket = scene.server.call(move || UdpSocket::bind((at, 53)))?.map_err(RigError::io("bind"))?;
+    let file = command::write(&scene.laptop, "resolv.conf", format!("nameserver {at}\n"))?;
+    let mut cover = Command::new("mount");
+    // The host's mounts are its own.
+    cover.args(["--bind", &file, "/etc/resolv.conf"]);
+    scene.laptop.output(cover).map(|_| socket)
+}
+
 #[test]
 fn a_name_that_nobody_knows_costs_a_warning_and_that_endpoint() -> Result<(), RigError> {
     let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
     let mut tunnel = scene.tunnel()?;
     tunnel.mover_mut().process.as_mut().expect("it runs").terminate(PROMPTLY)?;
-    let file =
-        edited(&scene.laptop, "name.yaml", &[("endpoints: [", "endpoints: [\"nowhere.invalid:51820\", ")])?;
+    let _resolver = silent_resolver(&scene)?;
+    let names = "endpoints: [\"one.invalid:51820\", \"two.invalid:51820\", \"three.invalid:51820\", ";
+    let file = edited(&scene.laptop, "name.yaml", &[("endpoints: [", names)])?;
 
+    let began = Instant::now();
     let program = command::up(&scene.laptop, &file)?;
+    let took = began.elapsed();
     let run = Ticker::default().start(&tunnel.line()?)?;
 
     assert!(ticks(&run, 10, BEARABLE), "the other endpoint works");
-    let warning = program.wait_for("WARN", PROMPTLY)?;
-    assert!(warning.contains("nowhere.invalid:51820") && warning.contains("server"), "{warning}");
+    let warning = program.wait_for("three.invalid:51820", PROMPTLY)?;
+    assert!(warning.contains("WARN") && warning.contains("server"), "{warning}");
+    assert!(took < secs(8), "many names take no longer than one: {took:?}");
+    Ok(())
+}
+
+#[test]
+fn a_program_that_waits_for_a_name_still_ends_when_it_is_told_to() -> Result<(), RigError> {
+    let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
+    let mut tunnel = scene.tunnel()?;
+    tunnel.mover_mut().process.as_mut().expect("it runs").terminate(PROMPTLY)?;
+    let before = Traces::of(&scene.laptop)?;
+    let _resolver = silent_resolver(&scene)?;
+    let file =
+        edited(&scene.laptop, "name.yaml", &[("endpoints: [", "endpoints: [\"one.invalid:51820\", ")])?;
+
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut program = scene.laptop.spawn(stead(&["up", &file])?)?;
+        pass(ms(500));
+        program.signal(signal);
+
+        assert!(within(secs(2), || !program.is_running()), "{signal}: it waits still");
+        assert_eq!(program.terminate(Duration::ZERO)?.code(), Some(0), "{signal}");
+        assert_eq!(Traces::of(&scene.laptop)?, before, "{signal}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_program_that_starts_without_any_network_meets_its_peer_when_there_is_one() -> Result<(), RigError> {
+    let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
+    let mut tunnel = scene.tunnel()?;
+    tunnel.mover_mut().process.as_mut().expect("it runs").terminate(PROMPTLY)?;
+    scene.laptop.detach()?;
+    tunnel.mover_mut().start()?;
+    let line = tunnel.line()?;
+    let connecting = thread::spawn(move || Ticker::default().start(&line));
+    pass(secs(2));
+    assert_eq!(peer(tunnel.mover())?.handshakes, 0);
+
+    scene.laptop.attach(&scene.home)?;
+    let run = connecting.join().expect("it does not panic")?;
+
+    assert!(ticks(&run, 10, BEARABLE));
+    assert_eq!(run.finish().outcome, Outcome::Complete);
+    Ok(())
+}
+
+#[test]
+fn a_peer_that_is_looked_for_inside_its_own_tunnel_is_not_found_and_makes_no_storm() -> Result<(), RigError> {
+    let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
+    let mut tunnel = scene.tunnel()?;
+    tunnel.mover_mut().process.as_mut().expect("it runs").terminate(PROMPTLY)?;
+    let inside = [("198.18.0.10", "10.77.0.2"), ("2001:db8:d::a", "fd77::2")];
+    let file = edited(&scene.laptop, "loop.yaml", &inside)?;
+    let _program = command::up(&scene.laptop, &file)?;
+
+    let report = {
+        let run = Datagrams::default().start(&tunnel.line()?)?;
+        pass(secs(3));
+        run.finish()?
+    };
+
+    assert_eq!(report.received, 0, "{report:?}");
+    let packets = packets_into(&scene.laptop, "stead0")?;
+    assert!(
+        packets <= report.sent + 20,
+        "{packets} packets went into the tunnel, {} of them meant",
+        report.sent
+    );
+    assert_eq!(command::status(&scene.laptop)?.peers[0].handshakes, 0);
+    Ok(())
+}
+
+#[test]
+fn a_program_that_is_ended_and_started_twenty_times_works_like_the_first() -> Result<(), RigError> {
+    let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
+    let before = Traces::of(&scene.laptop)?;
+    let mut tunnel = scene.tunnel()?;
+
+    for round in 0..20 {
+        let program = tunnel.mover_mut().process.as_mut().expect("it runs");
+        match round % 2 {
+            0 => program.kill()?,
+            _ => program.terminate(PROMPTLY)?,
+        };
+        assert!(within(PROMPTLY, || Traces::of(&scene.laptop).is_ok_and(|now| now == before)), "{round}");
+        tunnel.mover_mut().start()?;
+    }
+
+    let run = Ticker::default().start(&tunnel.line()?)?;
+    assert!(ticks(&run, 10, BEARABLE));
+    assert_eq!(run.finish().outcome, Outcome::Complete);
     Ok(())
 }
 

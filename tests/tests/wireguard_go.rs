@@ -14,7 +14,7 @@ use stead_tests::patience::{ms, pass, secs, within};
 use stead_tests::scene::{FAMILIES, Scene, download, dropped, peer, stall, status, upload};
 use stead_tests::wireguard::{Dump, change_preshared_key, restart_talkative, set_endpoint_again};
 
-const PROGRAMS: &[&str] = &["wireguard-go", "wg"];
+const PROGRAMS: &[&str] = &["wireguard-go", "wg", "ip"];
 /// What nobody would call a hang; a move costs a small part of it.
 const BEARABLE: Duration = secs(5);
 /// Between two moves a stream is steady for a while.
