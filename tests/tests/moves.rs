@@ -3,6 +3,7 @@
 //! What each move may cost is held against generous bounds here; `stead-rig moves` measures it.
 #![cfg(target_os = "linux")]
 
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -250,6 +251,56 @@ fn connections_outlive_half_a_minute_without_any_network() -> Result<(), RigErro
     // After fifteen seconds without an answer the server asks for a new session, as WireGuard would have it.
     assert!(peer(tunnel.mover())?.handshakes <= 2);
     Ok(())
+}
+
+#[test]
+fn a_new_session_after_two_minutes_costs_no_packet_and_may_come_amid_moves() -> Result<(), RigError> {
+    let Some(quiet) = Scene::ready(&[])? else { return Ok(()) };
+    let Some(restless) = Scene::ready(&[])? else { return Ok(()) };
+
+    let undisturbed = thread::spawn(move || -> Result<(), RigError> {
+        let tunnel = quiet.tunnel()?;
+        let line = tunnel.line()?;
+        let runs = [Direction::ToClient, Direction::ToServer]
+            .map(|direction| Datagrams { direction, ..Datagrams::default() }.start(&line));
+        let renewed = || peer(tunnel.mover()).is_ok_and(|peer| peer.handshakes == 2);
+        assert!(
+            within(secs(140), || renewed() || {
+                pass(ms(500));
+                false
+            }),
+            "still the first session"
+        );
+        pass(secs(3));
+        for run in runs {
+            let report = run?.finish()?;
+            assert_eq!((report.lost, report.duplicates), (0, 0), "{report:?}");
+            assert!(report.received > 5_000, "{report:?}");
+        }
+        assert_eq!((peer(tunnel.mover())?.handshakes, peer(tunnel.fixed())?.handshakes), (2, 2));
+        Ok(())
+    });
+    let amid_moves = thread::spawn(move || -> Result<(), RigError> {
+        let (hotspot, office) = (restless.hotspot()?, restless.office()?);
+        let tunnel = restless.tunnel()?;
+        let transfer = download().start(&tunnel.line()?)?;
+        let keystrokes = Ticker::default().start(&tunnel.line()?)?;
+        pass(secs(112));
+        // From before to after the hundred and twentieth second.
+        for _ in 0..3 {
+            tour(&tunnel, &transfer, &[&hotspot, &office, &restless.home])?;
+            pass(secs(2));
+        }
+        let renewed = || peer(tunnel.mover()).is_ok_and(|peer| peer.handshakes > 1);
+        assert!(within(secs(20), renewed), "still the first session");
+        transfer.stop();
+        assert_whole(&transfer.finish());
+        assert_eq!(keystrokes.finish().outcome, Outcome::Complete);
+        Ok(())
+    });
+
+    undisturbed.join().expect("no assertion fails")?;
+    amid_moves.join().expect("no assertion fails")
 }
 
 #[test]

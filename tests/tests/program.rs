@@ -103,6 +103,22 @@ fn a_client_of_the_control_socket_can_stop_the_program() -> Result<(), RigError>
 }
 
 #[test]
+fn a_program_whose_interface_is_removed_says_so_and_ends() -> Result<(), RigError> {
+    let Some(scene) = Scene::ready(&["ip"])? else { return Ok(()) };
+    let before = Traces::of(&scene.laptop)?;
+    let mut tunnel = scene.tunnel()?;
+
+    command::ip(&scene.laptop, "link delete stead0")?;
+
+    assert_eq!(exit_code(tunnel.mover_mut())?, Some(1));
+    let log = tunnel.mover().process.as_ref().expect("it ran").log();
+    assert!(log.contains("error: the interface `stead0` is gone") && log.contains("hint: "), "{log}");
+    assert_eq!(Traces::of(&scene.laptop)?, before);
+    assert!(!exists(&scene.laptop, SOCKET)?, "the control socket is left");
+    Ok(())
+}
+
+#[test]
 fn connections_go_on_when_a_killed_program_is_started_again_at_either_end() -> Result<(), RigError> {
     let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
     let mut tunnel = scene.persistent_tunnel()?;
