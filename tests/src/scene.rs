@@ -9,7 +9,7 @@
 //! ```
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stead_rig::address::Family;
 use stead_rig::report::{ConnectionReport, PeerReport, StatusReport};
@@ -145,11 +145,6 @@ pub fn stall(run: &BulkRun, step: &Move) -> Stall {
     run.timeline().stall(step, Instant::now())
 }
 
-/// Longer than any test waits for a stream to go on.
-const fn run_patience() -> std::time::Duration {
-    secs(60)
-}
-
 /// What one end knows of its only peer.
 ///
 /// # Errors
@@ -201,5 +196,7 @@ pub fn dropped(end: &End, reason: &str) -> Result<u64, RigError> {
 /// Both families, for tests that hold in each.
 pub const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
+/// Longer than any test waits for a stream to go on.
+const RESUMPTION: Duration = secs(60);
 /// Bytes per second of a paced transfer: a block every few milliseconds.
 const PACE: u64 = 3_000_000;
