@@ -140,8 +140,7 @@ pub fn upload() -> Bulk {
 #[must_use]
 pub fn stall(run: &BulkRun, step: &Move) -> Stall {
     // Steadily, and not only something that was under way.
-    let _never_resumes =
-        within(run_patience(), || run.is_over() || run.last_arrival() > step.usable + ms(50));
+    let _never_resumes = within(RESUMPTION, || run.is_over() || run.last_arrival() > step.usable + ms(50));
     run.timeline().stall(step, Instant::now())
 }
 
