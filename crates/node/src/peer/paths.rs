@@ -22,6 +22,8 @@ pub(crate) struct Paths {
     rtt: Option<Duration>,
     configured: Vec<SocketAddr>,
     advertised: Vec<SocketAddr>,
+    /// The last resort: a relay's address for this peer.
+    relay: Option<SocketAddr>,
     next: PathId,
     public: Option<bool>,
 }
@@ -34,6 +36,7 @@ impl Paths {
             rtt: None,
             configured,
             advertised: Vec::new(),
+            relay: None,
             next: PathId(1),
             public: None,
         }
@@ -94,6 +97,11 @@ impl Paths {
         self.advertised = points.iter().copied().filter(could_be_a_peer_s).collect();
     }
 
+    /// Takes what reaches the peer if nothing direct does.
+    pub(crate) const fn relay(&mut self, relay: Option<SocketAddr>) {
+        self.relay = relay;
+    }
+
     /// Learns from one message whether the peer is public (seed 001 par. 106, figure 19).
     pub(crate) fn compare(&mut self, claimed: Option<SocketAddr>, apparent: SocketAddr) {
         if let Some(claimed) = claimed {
@@ -106,12 +114,11 @@ impl Paths {
     }
 
     /// Every attachment point where the peer might be, the likeliest first: the active one, those it told us
-    /// of, those configured.
+    /// of, those configured, a relay.
     pub(crate) fn candidates(&self) -> Vec<SocketAddr> {
         let mut candidates: Vec<SocketAddr> = Vec::new();
-        for point in
-            self.active_remote().into_iter().chain(self.advertised.iter().chain(&self.configured).copied())
-        {
+        let told = self.advertised.iter().chain(&self.configured).copied();
+        for point in self.active_remote().into_iter().chain(told).chain(self.relay) {
             if !candidates.contains(&point) {
                 candidates.push(point);
             }

@@ -1,0 +1,67 @@
+//! What the subscribe-notify service tells of a peer, and whether the peer wants to be told (seed 001 figures 10 to 18).
+//!
+//! The node's proxy speaks with the services. What it hears is a hint, to be proven like any other (D4).
+
+use core::net::SocketAddr;
+
+use stead_wire::time::Instant;
+
+use super::Peer;
+use crate::turn::Turn;
+
+/// The newest that the peer published for us. Its points are authenticated by the pair's key; where it appeared to be
+/// is the service's word.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Whereabouts {
+    /// Where the peer's publication came from, as the service saw it.
+    pub(crate) apparent: SocketAddr,
+    /// Every attachment point that the peer says it has.
+    pub(crate) points: Vec<SocketAddr>,
+}
+
+/// How much the services should do to find a peer.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Sought {
+    /// Nothing: where it is is known.
+    #[default]
+    No,
+    /// Tell at once where it is: we look for it.
+    Watch,
+    /// As [`Watch`](Self::Watch), and relay meanwhile if no direct path comes to be proven.
+    Relay,
+}
+
+impl Peer {
+    /// News of where the peer is. It is tried there, all within the retry schedule.
+    pub(crate) fn on_whereabouts(&mut self, whereabouts: Whereabouts, turn: &mut Turn<'_>) {
+        let Whereabouts { apparent, points } = whereabouts;
+        let known: Vec<SocketAddr> = core::iter::once(apparent).chain(points).collect();
+        self.paths.advertise(&known);
+        let waiting = self.stage.len() > 0 || self.about.persistent_keepalive.is_some();
+        match self.handshaking.sealing(turn.now).cloned() {
+            Some(session) if self.migrator.unsettled() => self.announce(true, &session, turn),
+            Some(_) => {}
+            None if waiting || self.handshaking.in_flight() => {
+                let targets = self.every_target(turn);
+                self.handshaking.restart(&targets, turn);
+            }
+            None => {}
+        }
+    }
+
+    /// A relay that reaches the peer, or none any more.
+    pub(crate) fn on_relay(&mut self, relay: Option<SocketAddr>, _turn: &mut Turn<'_>) {
+        self.paths.relay(relay);
+    }
+
+    /// Whether we look for the peer.
+    pub(crate) fn sought(&self, now: Instant) -> Sought {
+        let met = self.handshaking.sealing(now).is_some() && self.paths.active().is_some();
+        let needed = self.stage.len() > 0 || self.handshaking.in_flight();
+        match (met, self.suspension().is_some() || needed) {
+            (_, true) => Sought::Relay,
+            (false, false) if self.paths.candidates().is_empty() => Sought::Watch,
+            _ => Sought::No,
+        }
+    }
+}
