@@ -17,14 +17,22 @@
 mod address;
 mod attachment_points;
 mod connection_update;
+mod list;
 mod probe;
+mod publication;
+mod subscription;
 
 pub use attachment_points::AttachmentPoints;
 pub use connection_update::{
     ConnectionUpdate, ConnectionUpdateAcknowledge, ConnectionUpdateRequest, Connections, Outcome, Tokens,
 };
 pub use probe::{Capabilities, Probe};
+pub use publication::{Marks, Notification, Publication, Receipt, Sealed};
+pub use subscription::{Declined, Lease, Reason, RelaySlot, Subscribed, Subscription, Topic, Wishes};
 
+use core::net::SocketAddr;
+
+use self::list::List;
 use crate::plaintext::begins_packet;
 use crate::reader::{DecodeError, Reader};
 
@@ -47,6 +55,24 @@ pub enum VcOption {
     PathResponse(ChallengeToken),
     /// Where else the sender can be reached.
     AttachmentPoints(AttachmentPoints),
+    /// To the service: notify me of this pair's other side.
+    Subscription(Subscription),
+    /// From the service: so it is.
+    Subscribed(Subscribed),
+    /// To the service: where I am, for this pair's other side.
+    Publication(Publication),
+    /// From the service: the publication came.
+    Published(Receipt),
+    /// From the service: where the other side is.
+    Notification(Notification),
+    /// To the service: the notification came.
+    Notified(Receipt),
+    /// From the service: where your message came from (seed 001 figure 19).
+    Apparent(SocketAddr),
+    /// To the service: where I believe to be (seed 001 figure 19).
+    Claimed(SocketAddr),
+    /// From the service: no.
+    Declined(Declined),
     /// Of a kind that a later version may know. Its data is not kept, and encoding it writes nothing.
     Unknown {
         /// Its kind.
@@ -71,6 +97,13 @@ impl VcOption {
             Self::ConnectionUpdateRequest(request) => request.challenge.encode(out),
             Self::PathChallenge(token) | Self::PathResponse(token) => token.encode(out),
             Self::AttachmentPoints(points) => points.encode(out),
+            Self::Subscription(subscription) => subscription.encode(out),
+            Self::Subscribed(subscribed) => subscribed.encode(out),
+            Self::Publication(publication) => publication.encode(out),
+            Self::Published(receipt) | Self::Notified(receipt) => receipt.encode(out),
+            Self::Notification(notification) => notification.encode(out),
+            Self::Apparent(point) | Self::Claimed(point) => address::encode(Some(*point), out),
+            Self::Declined(declined) => declined.encode(out),
             Self::Unknown { .. } => {}
         }
         let len = out.len() - start;
@@ -90,6 +123,13 @@ impl VcOption {
                     ChallengeToken::LEN
                 }
                 Self::AttachmentPoints(points) => points.encoded_len(),
+                Self::Subscription(_) => Subscription::LEN,
+                Self::Subscribed(_) => Subscribed::LEN,
+                Self::Publication(publication) => publication.encoded_len(),
+                Self::Published(_) | Self::Notified(_) => Receipt::LEN,
+                Self::Notification(notification) => notification.encoded_len(),
+                Self::Apparent(point) | Self::Claimed(point) => address::encoded_len(Some(*point)),
+                Self::Declined(_) => Declined::LEN,
                 Self::Unknown { .. } => return 0,
             }
     }
@@ -104,6 +144,15 @@ impl VcOption {
             Self::PathChallenge(_) => PATH_CHALLENGE,
             Self::PathResponse(_) => PATH_RESPONSE,
             Self::AttachmentPoints(_) => ATTACHMENT_POINTS,
+            Self::Subscription(_) => SUBSCRIPTION,
+            Self::Subscribed(_) => SUBSCRIBED,
+            Self::Publication(_) => PUBLICATION,
+            Self::Published(_) => PUBLISHED,
+            Self::Notification(_) => NOTIFICATION,
+            Self::Notified(_) => NOTIFIED,
+            Self::Apparent(_) => APPARENT,
+            Self::Claimed(_) => CLAIMED,
+            Self::Declined(_) => DECLINED,
             Self::Unknown { .. } => return None,
         })
     }
@@ -134,6 +183,19 @@ impl VcOption {
             ATTACHMENT_POINTS => {
                 AttachmentPoints::decode(named("attachment points option")).map(Self::AttachmentPoints)
             }
+            SUBSCRIPTION => Subscription::decode(named("subscription option")).map(Self::Subscription),
+            SUBSCRIBED => Subscribed::decode(named("subscribed option")).map(Self::Subscribed),
+            PUBLICATION => Publication::decode(named("publication option")).map(Self::Publication),
+            PUBLISHED => Receipt::decode(named("published option")).map(Self::Published),
+            NOTIFICATION => Notification::decode(named("notification option")).map(Self::Notification),
+            NOTIFIED => Receipt::decode(named("notified option")).map(Self::Notified),
+            APPARENT => {
+                address::decode_some(&mut named("apparent option"), "attachment point").map(Self::Apparent)
+            }
+            CLAIMED => {
+                address::decode_some(&mut named("claimed option"), "attachment point").map(Self::Claimed)
+            }
+            DECLINED => Declined::decode(named("declined option")).map(Self::Declined),
             kind => Ok(Self::Unknown { kind }),
         }
     }
@@ -141,7 +203,7 @@ impl VcOption {
 
 /// Reads a list of options: to kind 0, to the end, or to the first error.
 pub fn decode(options: &[u8]) -> impl Iterator<Item = Result<VcOption, DecodeError>> {
-    List { rest: options }
+    List::new(options)
 }
 
 impl ChallengeToken {
@@ -153,51 +215,6 @@ impl ChallengeToken {
 
     fn decode(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, DecodeError> {
         reader.array(field).copied().map(Self)
-    }
-}
-
-/// What is left of a list.
-struct List<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> List<'a> {
-    /// Kind and data of the next option, past fillers.
-    fn next_raw(&mut self) -> Result<Option<(u8, &'a [u8])>, DecodeError> {
-        const NAME: &str = "option";
-        while let Some((&NO_OPERATION, rest)) = self.rest.split_first() {
-            self.rest = rest;
-        }
-        let (kind, rest) = match self.rest.split_first() {
-            None | Some((&END, _)) => return Ok(None),
-            Some((&kind, rest)) => (kind, rest),
-        };
-        let mut reader = Reader::new(NAME, rest);
-        let found = usize::from(reader.u8("length")?);
-        let Some(data_len) = found.checked_sub(HEADER_LEN) else {
-            return Err(DecodeError::LengthTooSmall {
-                message: NAME,
-                field: "length",
-                least: HEADER_LEN,
-                found,
-            });
-        };
-        let data = reader.bytes(data_len, "data")?;
-        self.rest = reader.rest();
-        Ok(Some((kind, data)))
-    }
-}
-
-impl Iterator for List<'_> {
-    type Item = Result<VcOption, DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let option =
-            self.next_raw().and_then(|raw| raw.map(|(kind, data)| VcOption::decode(kind, data)).transpose());
-        if !matches!(option, Ok(Some(_))) {
-            self.rest = &[];
-        }
-        option.transpose()
     }
 }
 
@@ -215,9 +232,18 @@ const CONNECTION_UPDATE_REQUEST: u8 = 0x22;
 const PATH_CHALLENGE: u8 = 0x30;
 const PATH_RESPONSE: u8 = 0x31;
 const ATTACHMENT_POINTS: u8 = 0x50;
+const SUBSCRIPTION: u8 = 0x70;
+const SUBSCRIBED: u8 = 0x71;
+const PUBLICATION: u8 = 0x72;
+const PUBLISHED: u8 = 0x73;
+const NOTIFICATION: u8 = 0x74;
+const NOTIFIED: u8 = 0x75;
+const APPARENT: u8 = 0x76;
+const CLAIMED: u8 = 0x77;
+const DECLINED: u8 = 0x78;
 
 /// Every kind there is.
-const KINDS: [u8; 10] = [
+const KINDS: [u8; 19] = [
     END,
     NO_OPERATION,
     PROBE,
@@ -228,6 +254,15 @@ const KINDS: [u8; 10] = [
     PATH_CHALLENGE,
     PATH_RESPONSE,
     ATTACHMENT_POINTS,
+    SUBSCRIPTION,
+    SUBSCRIBED,
+    PUBLICATION,
+    PUBLISHED,
+    NOTIFICATION,
+    NOTIFIED,
+    APPARENT,
+    CLAIMED,
+    DECLINED,
 ];
 
 // A message of options alone begins with a kind, and must not look like an IP datagram.
@@ -242,6 +277,11 @@ const _: () = {
 // The length field is one byte.
 const _: () = assert!(HEADER_LEN + ConnectionUpdate::MOST_LEN <= 255);
 const _: () = assert!(HEADER_LEN + AttachmentPoints::MOST_LEN <= 255);
+const _: () = assert!(HEADER_LEN + Publication::MOST_LEN <= 255);
+const _: () = assert!(HEADER_LEN + Notification::MOST_LEN <= 255);
+
+// A publication has room for all attachment points, with the nonce and the tag that seal them.
+const _: () = assert!(24 + 16 + HEADER_LEN + AttachmentPoints::MOST_LEN <= Sealed::MOST);
 
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,13 @@ fn v6() -> SocketAddr {
 
 const TOKEN: ChallengeToken = ChallengeToken([1, 2, 3, 4, 5, 6, 7, 8]);
 const OTHER: ChallengeToken = ChallengeToken([9; 8]);
+const TOPIC: Topic = Topic([0xa0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xaf]);
+const SUBSCRIBED_SAMPLE: Subscribed = Subscribed {
+    topic: TOPIC,
+    lease: Lease::from_secs(300),
+    slot: RelaySlot::new(0x0a_0b_0c),
+    present: true,
+};
 
 /// One of each, with the longest of each list.
 fn samples() -> Vec<VcOption> {
@@ -56,6 +63,30 @@ fn samples() -> Vec<VcOption> {
         VcOption::PathResponse(TOKEN),
         VcOption::AttachmentPoints(AttachmentPoints::default()),
         VcOption::AttachmentPoints(AttachmentPoints::new(&[v6(); AttachmentPoints::MOST])),
+        VcOption::Subscription(Subscription {
+            topic: TOPIC,
+            lease: Lease::from_secs(600),
+            wishes: Wishes::WATCH | Wishes::RELAY,
+        }),
+        VcOption::Subscribed(SUBSCRIBED_SAMPLE),
+        VcOption::Subscribed(Subscribed { slot: None, present: false, ..SUBSCRIBED_SAMPLE }),
+        VcOption::Publication(Publication {
+            topic: TOPIC,
+            number: 0x0102_0304_0506_0708,
+            marks: Marks::MOVED,
+            sealed: Sealed::new(&[7; Sealed::MOST]).unwrap(),
+        }),
+        VcOption::Published(Receipt { topic: TOPIC, number: 9 }),
+        VcOption::Notification(Notification {
+            topic: TOPIC,
+            number: 9,
+            apparent: v6(),
+            sealed: Sealed::new(&[7; Sealed::MOST]).unwrap(),
+        }),
+        VcOption::Notified(Receipt { topic: TOPIC, number: u64::MAX }),
+        VcOption::Apparent(v4()),
+        VcOption::Claimed(v6()),
+        VcOption::Declined(Declined { topic: TOPIC, reason: Reason::Quota }),
     ]
 }
 
@@ -103,6 +134,82 @@ fn the_bytes_are_these() {
         6, 0xca, 0x6c, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7,
     ];
     assert_eq!(encoded(&VcOption::Probe(probe)), expected);
+}
+
+#[test]
+fn the_bytes_between_client_and_service_are_these() {
+    let cases: [(VcOption, &[u8]); 7] = [
+        (
+            VcOption::Subscription(Subscription {
+                topic: TOPIC,
+                lease: Lease::from_secs(0x0102),
+                wishes: Wishes::RELAY,
+            }),
+            &[0x70, 21, 1, 2, 2],
+        ),
+        (VcOption::Subscribed(SUBSCRIBED_SAMPLE), &[0x71, 24, 1, 44, 10, 11, 12, 1]),
+        (
+            VcOption::Publication(Publication {
+                topic: TOPIC,
+                number: 3,
+                marks: Marks::MOVED,
+                sealed: Sealed::new(&[8, 9]).unwrap(),
+            }),
+            &[0x72, 30, 0, 0, 0, 0, 0, 0, 0, 3, 1, 2, 8, 9],
+        ),
+        (VcOption::Published(Receipt { topic: TOPIC, number: 4 }), &[0x73, 26, 0, 0, 0, 0, 0, 0, 0, 4]),
+        (
+            VcOption::Notification(Notification {
+                topic: TOPIC,
+                number: 5,
+                apparent: v4(),
+                sealed: Sealed::new(&[7]).unwrap(),
+            }),
+            &[0x74, 35, 0, 0, 0, 0, 0, 0, 0, 5, 4, 0xca, 0x6c, 192, 0, 2, 7, 1, 7],
+        ),
+        (VcOption::Notified(Receipt { topic: TOPIC, number: 6 }), &[0x75, 26, 0, 0, 0, 0, 0, 0, 0, 6]),
+        (VcOption::Declined(Declined { topic: TOPIC, reason: Reason::Stale }), &[0x78, 19, 4]),
+    ];
+    for (option, around_the_topic) in cases {
+        let (header, rest) = around_the_topic.split_at(2);
+        assert_eq!(encoded(&option), [header, &TOPIC.0, rest].concat(), "{option:?}");
+    }
+    assert_eq!(encoded(&VcOption::Apparent(v4())), [0x76, 9, 4, 0xca, 0x6c, 192, 0, 2, 7]);
+    assert_eq!(encoded(&VcOption::Claimed(v4())), [0x77, 9, 4, 0xca, 0x6c, 192, 0, 2, 7]);
+}
+
+#[test]
+fn a_relay_slot_has_24_bits_and_is_never_zero() {
+    assert_eq!((RelaySlot::new(0), RelaySlot::new(1 << 24)), (None, None));
+    assert_eq!(RelaySlot::new(RelaySlot::COUNT).unwrap().to_bytes(), [0xff; 3]);
+    assert_eq!(RelaySlot::from_bytes([0; 3]), None);
+    assert_eq!(RelaySlot::from_bytes([1, 2, 3]).map(RelaySlot::number), Some(0x01_02_03));
+}
+
+#[test]
+fn values_that_mean_nothing_between_client_and_service_are_refused() {
+    let declined = |code| decoded(&[[DECLINED, 19].as_slice(), &TOPIC.0, &[code]].concat()).remove(0);
+    for reason in Reason::ALL {
+        assert!(
+            (0..5).any(|code| declined(code) == Ok(VcOption::Declined(Declined { topic: TOPIC, reason })))
+        );
+    }
+    let unknown = |message, field, found| Err(DecodeError::UnknownValue { message, field, found });
+    assert_eq!(declined(5), unknown("declined option", "reason", 5));
+
+    let mut bytes = encoded(&VcOption::Subscribed(SUBSCRIBED_SAMPLE));
+    *bytes.last_mut().unwrap() = 2;
+    assert_eq!(decoded(&bytes), [unknown("subscribed option", "presence", 2)]);
+
+    assert_eq!(decoded(&[CLAIMED, 3, 0]), [unknown("claimed option", "attachment point", 0)]);
+}
+
+#[test]
+fn what_is_sealed_has_a_bound() {
+    assert_eq!(Sealed::new(&[0; Sealed::MOST + 1]), None);
+    let long = [[PUBLICATION, 229].as_slice(), &TOPIC.0, &[0; 9], &[201], &[0; 201]].concat();
+    let refused = decoded(&long).remove(0).unwrap_err();
+    assert_eq!(refused.to_string(), "publication option lists 201 sealed bytes, expected at most 200");
 }
 
 #[test]
@@ -299,6 +406,53 @@ fn option() -> impl Strategy<Value = VcOption> {
         token().prop_map(VcOption::PathResponse),
         proptest::collection::vec(address(), 0..=AttachmentPoints::MOST)
             .prop_map(|points| VcOption::AttachmentPoints(AttachmentPoints::new(&points))),
+        to_service(),
+        from_service(),
+    ]
+}
+
+fn topic() -> impl Strategy<Value = Topic> {
+    any::<[u8; 16]>().prop_map(Topic)
+}
+
+fn receipt() -> impl Strategy<Value = Receipt> {
+    (topic(), any::<u64>()).prop_map(|(topic, number)| Receipt { topic, number })
+}
+
+fn sealed() -> impl Strategy<Value = Sealed> {
+    proptest::collection::vec(any::<u8>(), 0..=Sealed::MOST)
+        .prop_map(|bytes| Sealed::new(&bytes).expect("within the bound"))
+}
+
+fn to_service() -> impl Strategy<Value = VcOption> {
+    prop_oneof![
+        (topic(), any::<(u16, u8)>()).prop_map(|(topic, (lease, wishes))| {
+            let (lease, wishes) = (Lease::from_secs(lease), Wishes::from_bits(wishes));
+            VcOption::Subscription(Subscription { topic, lease, wishes })
+        }),
+        (topic(), any::<(u64, u8)>(), sealed()).prop_map(|(topic, (number, marks), sealed)| {
+            VcOption::Publication(Publication { topic, number, marks: Marks::from_bits(marks), sealed })
+        }),
+        receipt().prop_map(VcOption::Notified),
+        address().prop_map(VcOption::Claimed),
+    ]
+}
+
+fn from_service() -> impl Strategy<Value = VcOption> {
+    prop_oneof![
+        (topic(), any::<u16>(), 0..=RelaySlot::COUNT, any::<bool>()).prop_map(
+            |(topic, lease, slot, present)| {
+                let (lease, slot) = (Lease::from_secs(lease), RelaySlot::new(slot));
+                VcOption::Subscribed(Subscribed { topic, lease, slot, present })
+            }
+        ),
+        receipt().prop_map(VcOption::Published),
+        (topic(), any::<u64>(), address(), sealed()).prop_map(|(topic, number, apparent, sealed)| {
+            VcOption::Notification(Notification { topic, number, apparent, sealed })
+        }),
+        address().prop_map(VcOption::Apparent),
+        (topic(), prop::sample::select(Reason::ALL.to_vec()))
+            .prop_map(|(topic, reason)| VcOption::Declined(Declined { topic, reason })),
     ]
 }
 
