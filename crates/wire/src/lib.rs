@@ -8,4 +8,5 @@ pub mod message;
 pub mod options;
 pub mod plaintext;
 pub mod reader;
+pub mod relayed;
 pub mod time;
