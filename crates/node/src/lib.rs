@@ -9,8 +9,6 @@
 //!
 //! Read in this order: [`node`](Node), `peer.rs` (one file per machine beside it), `packet_path.rs`.
 
-mod admission;
-mod allowance;
 mod attachment;
 mod drops;
 mod event;

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stead_lct::{Limits, PeerId, Table};
+use stead_noise::admission::Admission;
 use stead_noise::cookie::CookieChecker;
 use stead_noise::keys::PublicKey;
 use stead_noise::random::Random;
@@ -24,7 +25,6 @@ use stead_wire::message::SessionIndex;
 use stead_wire::time::{Instant, UnixTime};
 
 use self::wakes::Wakes;
-use crate::admission::Admission;
 use crate::attachment::{Cause, LocalAttachment};
 use crate::drops::Discard;
 use crate::event::Event;

@@ -1,6 +1,6 @@
 //! Who may start a handshake while too many try (WireGuard paper §5.3).
 //!
-//! Counts initiations; above a rate the node is under load for a while, asks for cookies, and lets each source
+//! Counts initiations; above a rate the receiver is under load for a while, asks for cookies, and lets each source
 //! have only so many. Holds a bounded number of sources; when it is full of active ones, new sources wait.
 
 use core::net::{IpAddr, Ipv6Addr};
@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 
 use stead_wire::time::{Duration, Instant};
 
-use crate::settings::mask_v6;
-
-/// Initiations within one second above which the node is under load. Each costs about 0.2 ms, so this is a
+/// Initiations within one second above which the receiver is under load. Each costs about 0.2 ms, so this is a
 /// twentieth of one core.
 const LOAD: u32 = 250;
 
@@ -32,7 +30,7 @@ const COST: u64 = 1_000_000 / PER_SECOND;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(crate) struct Admission {
+pub struct Admission {
     window_began: Instant,
     counted: u32,
     loaded_until: Option<Instant>,
@@ -41,8 +39,9 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Counts a handshake message; says whether the node is under load.
-    pub(crate) fn on_handshake(&mut self, now: Instant) -> bool {
+    /// Counts a handshake message; says whether the receiver is under load.
+    #[must_use]
+    pub fn on_handshake(&mut self, now: Instant) -> bool {
         if now >= self.window_began + WINDOW {
             self.window_began = now;
             self.counted = 0;
@@ -55,7 +54,8 @@ impl Admission {
     }
 
     /// Takes one initiation out of the source's bucket; false if it is empty.
-    pub(crate) fn admit(&mut self, source: IpAddr, now: Instant) -> bool {
+    #[must_use]
+    pub fn admit(&mut self, source: IpAddr, now: Instant) -> bool {
         let source = network(source);
         if !self.sources.contains_key(&source) && self.sources.len() >= SOURCES {
             self.sources.retain(|_, full_at| *full_at > now);
@@ -73,11 +73,14 @@ impl Admission {
     }
 }
 
-/// One IPv6 host has a whole /64.
-fn network(source: IpAddr) -> IpAddr {
-    match source {
-        IpAddr::V4(_) => source,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask_v6(64))),
+/// What counts as one source: an IPv4 address, or the /64 that every IPv6 host has for itself.
+///
+/// IPv4 addresses mapped into IPv6, as a dual-stack socket shows them, count as IPv4.
+#[must_use]
+pub fn network(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
     }
 }
 

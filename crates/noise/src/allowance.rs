@@ -2,7 +2,7 @@
 
 /// How much may still go to an address that has proven nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Allowance {
+pub struct Allowance {
     received: usize,
     sent: usize,
 }
@@ -12,12 +12,13 @@ const FACTOR: usize = 3;
 
 impl Allowance {
     /// Credits a datagram of `bytes` that came from the address.
-    pub(crate) const fn credit(&mut self, bytes: usize) {
+    pub const fn credit(&mut self, bytes: usize) {
         self.received = self.received.saturating_add(bytes);
     }
 
     /// Spends `bytes` if that stays within the limit; says whether it did.
-    pub(crate) const fn spend(&mut self, bytes: usize) -> bool {
+    #[must_use]
+    pub const fn spend(&mut self, bytes: usize) -> bool {
         let sent = self.sent.saturating_add(bytes);
         if sent > self.received.saturating_mul(FACTOR) {
             return false;

@@ -6,7 +6,9 @@
 //!
 //! # Reading order
 //! [`keys`] and [`random`], then a handshake ([`handshake`], guarded by [`cookie`]), then what it yields: a
-//! [`session`] with its [`replay`] window, and the [`schedule`] by which sessions follow one another.
+//! [`session`] with its [`replay`] window, and the [`schedule`] by which sessions follow one another. Who is let in
+//! under load, and how much may go to an address that proved nothing, is told by [`admission`] and [`allowance`].
+//! Two nodes that know only each other's keys meet by [`rendezvous`].
 //!
 //! # Secrets in memory
 //! Keys of ours are wiped when dropped, and so are the states of the handshake, of the AEADs and of
@@ -15,10 +17,13 @@
 mod aead;
 mod blake2s;
 
+pub mod admission;
+pub mod allowance;
 pub mod cookie;
 pub mod handshake;
 pub mod keys;
 pub mod random;
+pub mod rendezvous;
 pub mod replay;
 pub mod schedule;
 pub mod session;

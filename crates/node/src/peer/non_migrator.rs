@@ -8,6 +8,7 @@
 //! - Nothing but a matching echo, over the path in question, proves a path.
 //! - An address that has proven nothing gets at most three bytes per byte it sent.
 
+use stead_noise::allowance::Allowance;
 use stead_noise::session::Session;
 use stead_wire::options::{
     ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, ConnectionUpdateRequest, Outcome, VcOption,
@@ -16,7 +17,6 @@ use stead_wire::time::{Duration, Instant};
 
 use super::migrator::Proven;
 use super::sealing;
-use crate::allowance::Allowance;
 use crate::drops::Discard;
 use crate::event::Suspension;
 use crate::notice::Arrival;

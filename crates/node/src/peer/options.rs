@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use stead_noise::allowance::Allowance;
 use stead_noise::session::Session;
 use stead_wire::message::SessionIndex;
 use stead_wire::options::{
@@ -13,7 +14,6 @@ use stead_wire::options::{
 
 use super::non_migrator::{NO_CHALLENGE, Verdict};
 use super::{Peer, migrator, non_migrator, sealing};
-use crate::allowance::Allowance;
 use crate::drops::Discard;
 use crate::event::{Happening, Mover};
 use crate::notice::Arrival;
@@ -108,7 +108,17 @@ impl Peer {
                 return self.on_acknowledge(acknowledge, delivery, turn);
             }
             VcOption::ConnectionUpdateRequest(request) => self.on_request(request.challenge, delivery, turn),
-            VcOption::Unknown { .. } => {}
+            // Between a client and its service these mean something; a peer has no service to speak for.
+            VcOption::Subscription(_)
+            | VcOption::Subscribed(_)
+            | VcOption::Publication(_)
+            | VcOption::Published(_)
+            | VcOption::Notification(_)
+            | VcOption::Notified(_)
+            | VcOption::Apparent(_)
+            | VcOption::Claimed(_)
+            | VcOption::Declined(_)
+            | VcOption::Unknown { .. } => {}
         }
         Ok(())
     }
