@@ -4,8 +4,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use crate::error::RigError;
-
 /// An address family of the network below the tunnel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,11 +66,16 @@ impl fmt::Display for Prefix {
     }
 }
 
-impl FromStr for Prefix {
-    type Err = RigError;
+/// A text that is no address prefix.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is no address prefix: expected `address/length`, such as 192.168.1.0/24")]
+pub struct NoPrefix(String);
 
-    fn from_str(text: &str) -> Result<Self, RigError> {
-        let wrong = || RigError::Prefix { text: text.to_owned() };
+impl FromStr for Prefix {
+    type Err = NoPrefix;
+
+    fn from_str(text: &str) -> Result<Self, NoPrefix> {
+        let wrong = || NoPrefix(text.to_owned());
         let (address, length) = text.split_once('/').ok_or_else(wrong)?;
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let length: u8 = length.parse().map_err(|_| wrong())?;

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use crate::address::NoPrefix;
+
 /// Why the rig could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RigError {
@@ -50,11 +52,8 @@ pub enum RigError {
         source: io::Error,
     },
     /// A prefix in a plan does not read as one.
-    #[error("`{text}` is no address prefix: expected `address/length`, such as 192.168.1.0/24")]
-    Prefix {
-        /// What stood there.
-        text: String,
-    },
+    #[error(transparent)]
+    Prefix(#[from] NoPrefix),
     /// The plan of a network cannot be built.
     #[error("network {network}: {reason}")]
     Plan {

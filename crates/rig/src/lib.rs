@@ -24,7 +24,6 @@
 //! # Limits
 //! Links have neither delay nor loss: the kernels this runs on need not have `netem`.
 
-#[cfg(target_os = "linux")]
 pub mod address;
 #[cfg(target_os = "linux")]
 pub mod error;
@@ -45,6 +44,7 @@ pub mod process;
 #[cfg(target_os = "linux")]
 pub mod report;
 pub mod requirements;
+pub mod scenario;
 #[cfg(target_os = "linux")]
 pub mod statistics;
 #[cfg(target_os = "linux")]
