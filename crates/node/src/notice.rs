@@ -1,29 +1,8 @@
 //! What crosses from the packet path to the node, and what the node sends out.
 
-use core::net::{IpAddr, SocketAddr};
-
 use stead_lct::PeerId;
+pub use stead_wire::datagram::{Arrival, Transmit};
 use stead_wire::message::SessionIndex;
-
-/// How a datagram arrived.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Arrival {
-    /// Its apparent source.
-    pub source: SocketAddr,
-    /// The local address it was sent to, where the system tells.
-    pub local: Option<IpAddr>,
-}
-
-/// A datagram to send.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Transmit {
-    /// Where to.
-    pub remote: SocketAddr,
-    /// From which local address; `None` leaves the choice to the system's routes.
-    pub local: Option<IpAddr>,
-    /// The UDP payload.
-    pub datagram: Vec<u8>,
-}
 
 /// Something the packet path saw that changes more than counters. Everything in it was authenticated.
 #[derive(Clone, Debug, Eq, PartialEq)]
