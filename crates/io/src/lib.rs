@@ -12,6 +12,8 @@ pub mod offload;
 pub mod tun;
 pub mod udp;
 
+#[cfg(all(test, target_os = "linux"))]
+mod isolated;
 #[cfg(target_os = "linux")]
 mod netlink;
 mod workers;

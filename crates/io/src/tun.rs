@@ -137,6 +137,20 @@ pub enum TunError {
     },
 }
 
+impl Device {
+    /// The interface's index.
+    #[must_use]
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Its name, as the system has it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl DeviceSettings {
     /// The blocks that need a route of their own: reached neither through one of the node's own addresses
     /// nor through a wider block.

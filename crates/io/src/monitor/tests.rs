@@ -42,25 +42,7 @@ mod in_a_namespace {
     use std::process::Command;
 
     use super::*;
-
-    /// Runs `test` in a fresh network namespace; says why if it may not have one.
-    fn isolated<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send) {
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
-                    eprintln!("skipped: no network namespace of our own here ({error}); run as root");
-                    return;
-                }
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(test());
-            });
-        });
-    }
-
-    fn ip(arguments: &str) {
-        let done = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
-        assert!(done.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
-    }
+    use crate::isolated::{ip, isolated};
 
     async fn start(own: Own) -> Monitor {
         let mut monitor = Monitor::start(own).await.unwrap();

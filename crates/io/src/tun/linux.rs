@@ -30,8 +30,8 @@ pub(super) const NAME_RULE: &str = "1 to 15 bytes without `/` and white space";
 /// A TUN device with offload.
 pub struct Device {
     tun: SyncDevice,
-    name: String,
-    index: u32,
+    pub(super) name: String,
+    pub(super) index: u32,
 }
 
 /// A batch of packets on its way to the host's stack. Packets of one stream are merged, so that the stack
@@ -97,18 +97,6 @@ impl Device {
         let index = tun.if_index()?;
         debug!(name = settings.name, index, tcp = tun.tcp_gso(), udp = tun.udp_gso(), "Device made");
         Ok(Self { tun, name: settings.name.clone(), index })
-    }
-
-    /// The interface's index.
-    #[must_use]
-    pub const fn index(&self) -> u32 {
-        self.index
-    }
-
-    /// Its name, as the system has it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// What a worker keeps from one [`Delivery`] to the next.

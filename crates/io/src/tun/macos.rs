@@ -18,8 +18,8 @@ pub(super) const NAME_RULE: &str = "`utun` and a number, or any other name to le
 /// A utun device.
 pub struct Device {
     pub(super) tun: SyncDevice,
-    name: String,
-    index: u32,
+    pub(super) name: String,
+    pub(super) index: u32,
 }
 
 /// Reads the device. One per device; registered with the runtime it was made in.
@@ -40,18 +40,6 @@ impl Device {
         let (name, index) = (tun.name()?, tun.if_index()?);
         debug!(name, index, "Device made");
         Ok(Self { tun, name, index })
-    }
-
-    /// The interface's index.
-    #[must_use]
-    pub const fn index(&self) -> u32 {
-        self.index
-    }
-
-    /// Its name, as the system has it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// Hands one packet to the host's stack.

@@ -44,30 +44,11 @@ mod in_a_namespace {
     //! With real devices, in a network namespace of the test's own.
 
     use std::net::UdpSocket;
-    use std::process::Command;
     use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
-
-    fn isolated<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send) {
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
-                    eprintln!("skipped: no network namespace of our own here ({error}); run as root");
-                    return;
-                }
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(test());
-            });
-        });
-    }
-
-    fn ip(arguments: &str) -> String {
-        let done = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
-        assert!(done.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap()
-    }
+    use crate::isolated::{ip, isolated};
 
     #[test]
     fn a_device_has_its_addresses_and_routes_and_takes_them_along_when_it_goes() {

@@ -15,8 +15,8 @@ pub(super) const NAME_RULE: &str = "up to 127 characters";
 /// A wintun adapter.
 pub struct Device {
     pub(super) tun: AsyncDevice,
-    name: String,
-    index: u32,
+    pub(super) name: String,
+    pub(super) index: u32,
 }
 
 /// Reads the adapter. One per device.
@@ -34,18 +34,6 @@ impl Device {
         let (name, index) = (tun.name()?, tun.if_index()?);
         debug!(name, index, "Device made");
         Ok(Self { tun, name, index })
-    }
-
-    /// The interface's index.
-    #[must_use]
-    pub const fn index(&self) -> u32 {
-        self.index
-    }
-
-    /// Its name, as the system has it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// Hands one packet to the host's stack.
