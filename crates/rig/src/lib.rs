@@ -20,9 +20,7 @@
 //! - Nothing outside the namespaces made here is touched: no address, route, rule or setting of the machine.
 //! - Namespaces have no names and files lie on a file system private to a host, so a rig that is killed
 //!   leaves nothing; programs started in a host die with it.
-//!
-//! # Limits
-//! Links have neither delay nor loss: the kernels this runs on need not have `netem`.
+//! - The kernels this runs on need not have `netem`: a line with delay, loss or a rate is served by the rig itself.
 
 pub mod address;
 #[cfg(target_os = "linux")]
@@ -53,6 +51,8 @@ mod sysctl;
 pub mod traffic;
 #[cfg(target_os = "linux")]
 pub mod tunnel;
+#[cfg(target_os = "linux")]
+mod uplink;
 #[cfg(target_os = "linux")]
 pub mod world;
 

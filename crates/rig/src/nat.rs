@@ -1,13 +1,26 @@
-//! Network address translation on a network's router, and the loss of its memory.
+//! Network address translation on a network's router: the four kinds, and the loss of their memory.
+//!
+//! The kernel's connection tracking translates by connection, as RFC 4787's address and port-dependent mapping
+//! does. What the other kinds have in common, one mapping for all destinations, is kept beside it, for UDP:
+//!
+//! ```text
+//!                 mapped  inside address . port  → outside address . port     looked up by what leaves
+//!                 owner   outside port           → inside address . port      looked up by what enters,
+//!                 contacted  remote address . outside port                    if the filter lets it in
+//! ```
+//!
+//! A first datagram keeps its port if no other host has it, as most home routers do, and is written down after
+//! the translation. Every datagram that leaves renews what is written.
 
-use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+mod conntrack;
+
+use std::io::Write as _;
 use std::process::{Command, Stdio};
-
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+use std::time::Duration;
 
 use crate::error::RigError;
 use crate::namespace::Inside;
+use crate::scenario::Nat;
 
 /// Which outside port a new mapping gets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,33 +31,26 @@ pub(crate) enum Ports {
     Random,
 }
 
-impl Inside {
-    /// Translates what leaves through `uplink`, and lets nothing in that was not asked for.
-    ///
-    /// The filter is address and port dependent (RFC 4787 §5): a stranger who writes to the outside port
-    /// gets no answer at all.
-    pub(crate) fn translate(&self, uplink: &str, ports: Ports) -> Result<(), RigError> {
-        let target = match ports {
-            Ports::Kept => "masquerade",
-            Ports::Random => "meta l4proto { tcp, udp } masquerade to :20000-60000 fully-random",
-        };
-        self.nft(&format!(
-            "table inet rig {{}}\nflush table inet rig\n\
-             table inet rig {{\n\
-               chain translate {{ type nat hook postrouting priority 100; oifname \"{uplink}\" meta nfproto ipv4 {target}; }}\n\
-               chain inward {{ type filter hook forward priority 0; iifname \"{uplink}\" meta nfproto ipv4 ct state new,invalid drop; }}\n\
-               chain own {{ type filter hook input priority 0; iifname \"{uplink}\" meta l4proto {{ tcp, udp }} ct state new,invalid drop; }}\n\
-             }}\n"
-        ))
-    }
+/// The first rule of what leaves and what enters, in the words of `nft`.
+struct Rules<'a> {
+    uplink: &'a str,
+    nat: Nat,
+    ports: Ports,
+    expiry: Duration,
+}
 
-    /// Forgets every mapping, as a router does that restarts.
-    pub(crate) fn flush_mappings(&self) -> Result<(), RigError> {
-        flush_conntrack().map_err(|source| RigError::Namespace {
-            namespace: self.name().to_owned(),
-            doing: "flush the mappings",
-            source,
-        })
+impl Inside {
+    /// Translates what leaves through `uplink`, with an empty memory.
+    pub(crate) fn translate(
+        &self,
+        uplink: &str,
+        nat: Nat,
+        ports: Ports,
+        expiry: Duration,
+    ) -> Result<(), RigError> {
+        self.nft(&Rules { uplink, nat, ports, expiry }.table())?;
+        self.expire_mappings_after(expiry)?;
+        self.flush_connections()
     }
 
     fn nft(&self, rules: &str) -> Result<(), RigError> {
@@ -76,33 +82,81 @@ impl Inside {
     }
 }
 
-/// Asks the kernel to delete every entry of this namespace's connection tracking, and reads its answer.
-fn flush_conntrack() -> io::Result<()> {
-    let netlink: OwnedFd = socket(
-        AddressFamily::Netlink,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkNetFilter,
-    )?;
-    send(netlink.as_raw_fd(), &flush_request(), MsgFlags::empty())?;
-    let mut answer = [0; 256];
-    let length = recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-    match answer[..length].get(16..20).and_then(|code| code.try_into().ok()).map(i32::from_ne_bytes) {
-        Some(0) => Ok(()),
-        Some(code) => Err(io::Error::from_raw_os_error(-code)),
-        None => Err(io::Error::other("the kernel's answer is too short")),
+impl Rules<'_> {
+    /// Replaces whatever stood there, memory included.
+    fn table(&self) -> String {
+        let uplink = self.uplink;
+        format!(
+            "table inet rig {{}}\ndelete table inet rig\n\
+             table inet rig {{\n\
+             {memory}\
+               chain translate {{ type nat hook postrouting priority 100;\n{outward}}}\n\
+               chain remember {{ type filter hook postrouting priority 101;\n{remember}}}\n\
+               chain enter {{ type nat hook prerouting priority -100;\n{inward}}}\n\
+               chain filter {{ type filter hook forward priority 0; iifname \"{uplink}\" meta nfproto ipv4 ct status dnat accept; iifname \"{uplink}\" meta nfproto ipv4 ct state new,invalid drop; }}\n\
+               chain own {{ type filter hook input priority 0; iifname \"{uplink}\" meta l4proto {{ tcp, udp }} ct state new,invalid drop; }}\n\
+             }}\n",
+            memory = self.memory(),
+            outward = self.outward(),
+            remember = self.remember(),
+            inward = self.inward(),
+        )
     }
-}
 
-/// `IPCTNL_MSG_CT_DELETE` without a tuple: a netlink header, then a netfilter header of zeros.
-fn flush_request() -> [u8; 20] {
-    const LENGTH: u32 = 20;
-    const CTNETLINK_DELETE: u16 = (1 << 8) | 2;
-    const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;
-    let mut request = [0; LENGTH as usize];
-    request[0..4].copy_from_slice(&LENGTH.to_ne_bytes());
-    request[4..6].copy_from_slice(&CTNETLINK_DELETE.to_ne_bytes());
-    request[6..8].copy_from_slice(&REQUEST_AND_ACKNOWLEDGE.to_ne_bytes());
-    request[8..12].copy_from_slice(&1_u32.to_ne_bytes());
-    request
+    fn memory(&self) -> String {
+        let limits = format!("flags dynamic,timeout; size 65536; timeout {}s;", self.expiry.as_secs().max(1));
+        format!(
+            "map mapped {{ type ipv4_addr . inet_service : ipv4_addr . inet_service; {limits} }}\n\
+             map owner {{ type inet_service : ipv4_addr . inet_service; {limits} }}\n\
+             set taken {{ type inet_service; {limits} }}\n\
+             set contacted {{ type ipv4_addr . inet_service; {limits} }}\n"
+        )
+    }
+
+    fn outward(&self) -> String {
+        let leaving = format!("oifname \"{}\" meta nfproto ipv4", self.uplink);
+        let random = "masquerade to :20000-60000 fully-random";
+        let udp = match (self.nat, self.ports) {
+            (Nat::Symmetric, _) => String::new(),
+            (_, Ports::Kept) => format!("{leaving} meta l4proto udp udp sport @taken {random}\n"),
+            (_, Ports::Random) => format!("{leaving} meta l4proto udp {random}\n"),
+        };
+        let rest = match (self.nat, self.ports) {
+            (Nat::Symmetric, _) | (_, Ports::Random) => {
+                format!("{leaving} meta l4proto {{ tcp, udp }} {random}\n")
+            }
+            (_, Ports::Kept) => String::new(),
+        };
+        format!(
+            "{leaving} meta l4proto udp snat ip to ip saddr . udp sport map @mapped\n{udp}{rest}{leaving} masquerade\n"
+        )
+    }
+
+    /// What a mapping that does not depend on the destination must know; a symmetric NAT knows nothing.
+    fn remember(&self) -> String {
+        if self.nat == Nat::Symmetric {
+            return String::new();
+        }
+        let leaving = format!("oifname \"{}\" meta nfproto ipv4 meta l4proto udp", self.uplink);
+        let inside = "ct original ip saddr . ct original proto-src";
+        // What answers a datagram that was let in has the remote end as its origin, and teaches nothing.
+        format!(
+            "{leaving} ct direction original update @mapped {{ {inside} : ip saddr . udp sport }}\n\
+             {leaving} ct direction original update @owner {{ udp sport : {inside} }}\n\
+             {leaving} update @taken {{ udp sport }}\n\
+             {leaving} update @contacted {{ ip daddr . udp sport }}\n"
+        )
+    }
+
+    /// RFC 4787 §5: what is let in that does not belong to a connection.
+    fn inward(&self) -> String {
+        let entering = format!("iifname \"{}\" meta nfproto ipv4 meta l4proto udp", self.uplink);
+        let owner = "dnat ip to udp dport map @owner";
+        match self.nat {
+            Nat::FullCone => format!("{entering} {owner}\n"),
+            Nat::AddressRestricted => format!("{entering} ip saddr . udp dport @contacted {owner}\n"),
+            // Connection tracking lets in what answers, and that is all.
+            Nat::PortRestricted | Nat::Symmetric | Nat::None => String::new(),
+        }
+    }
 }

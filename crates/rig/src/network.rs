@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::address::{Family, Prefix};
 use crate::error::RigError;
 use crate::namespace::Namespace;
 use crate::nat::Ports;
 use crate::netlink::Route;
+use crate::scenario::{Attack, Link, Nat};
 use crate::sysctl::Settings;
+use crate::uplink::Uplink;
 
 /// What a network offers to the hosts on it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct NetworkPlan {
     v4: Option<String>,
     v6: Option<String>,
-    translated: bool,
+    nat: Option<Nat>,
+    expiry: Option<Duration>,
     mtu: Option<u32>,
+    link: Option<Link>,
 }
 
 impl NetworkPlan {
@@ -30,7 +35,7 @@ impl NetworkPlan {
     /// Private IPv4 addresses behind a port-restricted NAT.
     #[must_use]
     pub fn behind_nat(prefix: &str) -> Self {
-        Self { translated: true, ..Self::default().and(prefix) }
+        Self::default().and(prefix).nat(Nat::PortRestricted)
     }
 
     /// A further prefix, of the other family.
@@ -38,6 +43,28 @@ impl NetworkPlan {
     pub fn and(mut self, prefix: &str) -> Self {
         let slot = if prefix.contains(':') { &mut self.v6 } else { &mut self.v4 };
         *slot = Some(prefix.to_owned());
+        self
+    }
+
+    /// What stands between its IPv4 addresses and the internet.
+    #[must_use]
+    pub const fn nat(mut self, nat: Nat) -> Self {
+        self.nat = Some(nat);
+        self
+    }
+
+    /// How long an idle mapping of the NAT lasts, in whole seconds; five minutes unless told.
+    #[must_use]
+    pub const fn expiry(mut self, expiry: Duration) -> Self {
+        self.expiry = Some(expiry);
+        self
+    }
+
+    /// How its line to the internet is in the beginning. Without it the line is a bare cable for good, with
+    /// neither delay nor loss, which the kernel alone serves.
+    #[must_use]
+    pub const fn link(mut self, link: Link) -> Self {
+        self.link = Some(link);
         self
     }
 
@@ -67,25 +94,29 @@ impl Network {
         if v4.is_none() && v6.is_none() {
             return Err(wrong("has no prefix"));
         }
-        if plan.translated && v4.is_none() {
+        let nat = plan.nat.unwrap_or(Nat::None);
+        if nat.translates() && v4.is_none() {
             return Err(wrong("only IPv4 can be behind a NAT"));
         }
         let router = Namespace::new(name, Settings { forwards: true, ..Settings::default() })?;
-        let network = Inner {
+        let mut network = Inner {
             name: name.to_owned(),
             line: Line { number },
             internet: Arc::clone(internet),
             router: Arc::new(router),
             v4,
             v6,
-            translated: plan.translated,
+            nat,
+            expiry: plan.expiry.unwrap_or(EXPIRY),
             mtu: plan.mtu.unwrap_or(DEFAULT_MTU),
+            uplink: None,
             leases: Mutex::default(),
         };
         network.make_inside()?;
+        network.uplink = network.lay_line(plan.link)?;
         network.join()?;
-        if network.translated {
-            network.router.run(|inside| inside.translate(UPLINK, Ports::Kept))??;
+        if nat.translates() {
+            network.translate(Ports::Kept)?;
         }
         Ok(Self(Arc::new(network)))
     }
@@ -108,13 +139,13 @@ impl Network {
     /// Whether its hosts sit behind a NAT.
     #[must_use]
     pub fn is_translated(&self) -> bool {
-        self.0.translated
+        self.0.nat.translates()
     }
 
     /// What it is, for people: `private IPv4 behind NAT`, `IPv6 only`, …
     #[must_use]
     pub fn character(&self) -> &'static str {
-        match (self.0.v4.is_some(), self.0.v6.is_some(), self.0.translated) {
+        match (self.0.v4.is_some(), self.0.v6.is_some(), self.0.nat.translates()) {
             (true, false, true) => "private IPv4 behind NAT",
             (true, false, false) => "public IPv4",
             (true, true, true) => "private IPv4 behind NAT, IPv6",
@@ -134,13 +165,41 @@ impl Network {
     /// # Errors
     /// [`RigError::Plan`] if there is no NAT; else what `nft` or the kernel said.
     pub fn rebind_nat(&self) -> Result<(), RigError> {
-        if !self.0.translated {
-            return Err(RigError::Plan { network: self.0.name.clone(), reason: "has no NAT to rebind" });
-        }
-        self.0.router.run(|inside| {
-            inside.translate(UPLINK, Ports::Random)?;
-            inside.flush_mappings()
-        })?
+        self.0.translate(Ports::Random)
+    }
+
+    /// Forgets every NAT mapping, as a router does that restarts: nothing is let in until something left.
+    ///
+    /// # Errors
+    /// As [`rebind_nat`](Self::rebind_nat).
+    pub fn reboot_nat(&self) -> Result<(), RigError> {
+        self.0.translate(Ports::Kept)
+    }
+
+    /// How its line to the internet is now.
+    ///
+    /// # Errors
+    /// [`RigError::Plan`] if it was made a bare cable.
+    pub fn link(&self) -> Result<Link, RigError> {
+        Ok(self.0.emulated()?.link())
+    }
+
+    /// Makes its line to the internet better or worse; what is under way arrives as it would have.
+    ///
+    /// # Errors
+    /// [`RigError::Plan`] if it was made a bare cable.
+    pub fn set_link(&self, link: Link) -> Result<(), RigError> {
+        self.0.emulated()?.set_link(link);
+        Ok(())
+    }
+
+    /// Has somebody on its line to the internet interfere for so long.
+    ///
+    /// # Errors
+    /// [`RigError::Plan`] if it was made a bare cable.
+    pub fn attack(&self, attack: Attack, lasts: Duration) -> Result<(), RigError> {
+        self.0.emulated()?.attack(attack, lasts);
+        Ok(())
     }
 
     pub(crate) fn router(&self) -> &Arc<Namespace> {
@@ -203,8 +262,10 @@ struct Inner {
     router: Arc<Namespace>,
     v4: Option<Prefix>,
     v6: Option<Prefix>,
-    translated: bool,
+    nat: Nat,
+    expiry: Duration,
     mtu: u32,
+    uplink: Option<Uplink>,
     leases: Mutex<BTreeMap<String, u32>>,
 }
 
@@ -232,20 +293,50 @@ impl Inner {
         })?
     }
 
+    /// Makes the two ends of the line: a pair of interfaces of the kernel, or two that the rig serves.
+    fn lay_line(&self, link: Option<Link>) -> Result<Option<Uplink>, RigError> {
+        let (line, descriptor) = (self.line, self.router.descriptor());
+        if let Some(link) = link {
+            let ends = [(&*self.router, UPLINK.to_owned()), (&*self.internet, line.interface())];
+            return Uplink::lay(ends, link, line.number.into()).map(Some);
+        }
+        self.internet.run(move |inside| {
+            inside.add_pair(&line.interface(), UPLINK)?;
+            inside.give(UPLINK, descriptor)
+        })??;
+        Ok(None)
+    }
+
+    fn emulated(&self) -> Result<&Uplink, RigError> {
+        let reason = "has a bare cable for its line; only a plan with a link can change";
+        self.uplink.as_ref().ok_or(RigError::Plan { network: self.name.clone(), reason })
+    }
+
+    fn translate(&self, ports: Ports) -> Result<(), RigError> {
+        if !self.nat.translates() {
+            return Err(RigError::Plan { network: self.name.clone(), reason: "has no NAT" });
+        }
+        let (nat, expiry) = (self.nat, self.expiry);
+        self.router.run(move |inside| inside.translate(UPLINK, nat, ports, expiry))?
+    }
+
     /// The line to the internet always speaks both families; what is behind it decides which are used.
     fn join(&self) -> Result<(), RigError> {
-        let (line, descriptor) = (self.line, self.router.descriptor());
-        let public: Vec<Prefix> = self.v4.filter(|_| !self.translated).into_iter().chain(self.v6).collect();
+        let line = self.line;
+        let public: Vec<Prefix> =
+            self.v4.filter(|_| !self.nat.translates()).into_iter().chain(self.v6).collect();
         self.internet.run(move |inside| {
             let end = line.interface();
-            inside.add_pair(&end, UPLINK)?;
-            inside.give(UPLINK, descriptor)?;
             inside.set_up(&end)?;
             Family::BOTH.into_iter().try_for_each(|family| inside.add_address(&end, line.place(family, 1)))
         })??;
+        // A TUN device has its carrier as soon as it is open, and says so to nobody.
+        let cable = self.uplink.is_none();
         self.router.run(move |inside| {
             inside.set_up(UPLINK)?;
-            inside.await_carrier(UPLINK)?;
+            if cable {
+                inside.await_carrier(UPLINK)?;
+            }
             for family in Family::BOTH {
                 inside.add_address(UPLINK, line.place(family, 2))?;
                 let via = Some(line.place(family, 1).address);
@@ -305,6 +396,8 @@ const ANCHOR: &str = "anchor0";
 const ANCHOR_END: &str = "anchor1";
 const FIRST_LEASE: u32 = 10;
 const DEFAULT_MTU: u32 = 1500;
+/// RFC 4787 REQ-5: no shorter than two minutes, five recommended.
+const EXPIRY: Duration = Duration::from_secs(300);
 const ROUTER_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
 impl Family {
