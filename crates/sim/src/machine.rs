@@ -1,0 +1,72 @@
+//! What runs on a host between its stack and its networks: the tunnel, or a service.
+//!
+//! A [`Machine`] has the shape of every machine of this project: inputs are `handle_*`, and one call drains it.
+//! The world drives it through this trait alone, so a node, a plain WireGuard peer and a subscribe-notify
+//! service stand side by side.
+
+mod node;
+mod wireguard;
+
+pub(crate) use node::NodeMachine;
+pub(crate) use wireguard::WireguardMachine;
+
+use stead_node::{Arrival, Event, LocalAttachment, Node, Outlet, Transmit};
+use stead_wire::time::Instant;
+
+/// See the module's documentation.
+pub trait Machine {
+    /// A datagram from the underlay.
+    fn handle_datagram(&mut self, arrival: Arrival, datagram: &mut [u8], now: Instant);
+
+    /// An inner packet from the host's own stack.
+    fn handle_packet(&mut self, packet: &[u8], now: Instant);
+
+    /// Where the host is attached now.
+    fn handle_attachment(&mut self, attachment: LocalAttachment, now: Instant);
+
+    /// The moment that [`drain`](Self::drain) named has come.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// Everything that leaves, and when to call [`handle_timeout`](Self::handle_timeout).
+    fn drain(&mut self, exits: &mut Exits) -> Option<Instant>;
+
+    /// The node, if it is one.
+    fn node(&self) -> Option<&Node> {
+        None
+    }
+}
+
+/// What left a machine.
+#[derive(Debug, Default)]
+pub struct Exits {
+    /// Datagrams for the underlay.
+    pub transmits: Vec<Transmit>,
+    /// Inner packets that a peer had sealed.
+    pub opened: Vec<Vec<u8>>,
+    /// Inner packets that the machine itself made for its host's stack.
+    pub made: Vec<Vec<u8>>,
+    /// What is worth telling.
+    pub events: Vec<Event>,
+}
+
+impl Exits {
+    /// Whether nothing left.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.transmits.is_empty() && self.opened.is_empty() && self.made.is_empty() && self.events.is_empty()
+    }
+}
+
+impl Outlet for Exits {
+    fn transmit(&mut self, transmit: Transmit) {
+        self.transmits.push(transmit);
+    }
+
+    fn packet(&mut self, packet: Vec<u8>) {
+        self.made.push(packet);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}

@@ -1,0 +1,100 @@
+//! Looks at nodes from outside: what they tell, what their tables say, and whether it can be true.
+
+use core::net::{IpAddr, SocketAddr};
+
+use stead_node::{Answer, Command, ConnectionStatus, Event, Happening, Mover, Node, NodeStatus, PeerKind};
+
+use super::World;
+use crate::audit::Wrong;
+use crate::network::HostId;
+use crate::trace::What;
+
+/// The prefix whose addresses stand for a service's relay slots, not for places: 100:0:0:1::/64 (RFC 9780).
+const RELAYS: [u16; 4] = [0x100, 0, 0, 1];
+
+impl World {
+    /// The node on a host, if one runs there.
+    #[must_use]
+    pub fn node(&self, host: HostId) -> Option<&Node> {
+        self.hosts[host.0].machine.as_ref().and_then(|machine| machine.node())
+    }
+
+    /// How the node on a host stands.
+    #[must_use]
+    pub fn status(&self, host: HostId) -> Option<NodeStatus> {
+        match self.node(host)?.handle_command(Command::Status, self.now) {
+            Answer::Status(status) => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// The connections in the table of the node on a host.
+    #[must_use]
+    pub fn connections(&self, host: HostId) -> Vec<ConnectionStatus> {
+        match self.node(host).map(|node| node.handle_command(Command::Connections, self.now)) {
+            Some(Answer::Connections(rows)) => rows,
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// Handshakes with a peer that a host's nodes have completed, over all their lives.
+    #[must_use]
+    pub fn handshakes(&self, host: HostId, peer: HostId) -> u64 {
+        let name = &self.hosts[peer.0].plan.name;
+        let now: u64 = self
+            .counted_handshakes(host)
+            .into_iter()
+            .filter(|(counted, _)| counted == name)
+            .map(|(_, count)| count)
+            .sum();
+        now + self.hosts[host.0].handshakes_before(name)
+    }
+
+    /// A machine told something.
+    pub(super) fn told(&mut self, host: HostId, event: Event) {
+        if let Happening::PathMoved { to, who: Mover::Us | Mover::Peer, .. } = &event.what {
+            self.check_path(host, &event.peer.clone(), to.remote);
+        }
+        self.note(|| What::Told { host, event });
+    }
+
+    /// Whether every node's tables and paths can be true.
+    pub(super) fn inspect(&mut self) {
+        for host in (0..self.hosts.len()).map(HostId) {
+            for row in self.connections(host) {
+                self.check_row(host, &row);
+            }
+            let enhanced = self.status(host).into_iter().flat_map(|status| status.peers);
+            for peer in enhanced.filter(|peer| peer.kind == PeerKind::Enhanced) {
+                if let Some(path) = peer.path.filter(|path| path.validated) {
+                    self.check_path(host, &peer.name, path.remote);
+                }
+            }
+        }
+    }
+
+    fn check_row(&mut self, host: HostId, row: &ConnectionStatus) {
+        let address = row.row.original.remote.ip();
+        let owner = self
+            .hosts
+            .iter()
+            .find(|other| IpAddr::V6(other.secret.public_key().virtual_address()) == address);
+        if owner.is_some_and(|owner| owner.plan.name != row.peer) {
+            self.wrong(host, Wrong::WrongPeer { peer: row.peer.clone(), address });
+        }
+    }
+
+    fn check_path(&mut self, host: HostId, peer: &str, remote: SocketAddr) {
+        let Some(other) = self.find(peer) else { return };
+        let relayed = matches!(remote.ip(), IpAddr::V6(v6) if v6.segments()[..4] == RELAYS);
+        if !relayed && !self.audit.was_at(other, remote) {
+            self.wrong(host, Wrong::StrangePath { peer: peer.to_owned(), remote });
+        }
+    }
+
+    fn wrong(&mut self, host: HostId, wrong: Wrong) {
+        let finding = format!("{}: {wrong}", self.hosts[host.0].plan.name);
+        self.note(|| What::Wrong { finding });
+        self.audit.found(host, wrong, self.now);
+    }
+}

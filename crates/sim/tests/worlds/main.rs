@@ -1,0 +1,8 @@
+//! Whole worlds: hosts, networks and traffic on the virtual clock.
+
+mod determinism;
+mod ground;
+mod hosts;
+mod moves;
+mod nats;
+mod plain;
