@@ -6,6 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use stead_node::{Arrival, Cause, LocalAddress, LocalAttachment, Prefix};
 use stead_noise::keys::StaticSecret;
+use stead_sns::Settings;
 use stead_wire::time::{Duration, Instant};
 
 use crate::machine::Machine;
@@ -36,6 +37,13 @@ pub struct HostPlan {
 pub enum Role {
     /// A node of this project.
     Node,
+    /// A subscribe-notify service.
+    Sns {
+        /// How far apart two moves may be and still count as simultaneous.
+        window: Duration,
+        /// Whether it relays.
+        relay: bool,
+    },
     /// A plain WireGuard peer.
     WireGuard,
     /// Nothing: its stack speaks from its own addresses.
@@ -58,6 +66,11 @@ pub struct Acquaintance {
     pub name: String,
     /// Whether it knows the addresses that the other has at the beginning.
     pub endpoint: bool,
+}
+
+impl Role {
+    /// A service as it is unless told otherwise.
+    pub const SNS: Self = Self::Sns { window: Settings::WINDOW, relay: true };
 }
 
 impl HostPlan {
@@ -157,7 +170,9 @@ impl Host {
     pub(crate) fn new(plan: HostPlan, secret: StaticSecret, seed: u64) -> Self {
         let stack = match plan.role {
             Role::Bare => Stack::new(Carrier::Cable, 1500, seed),
-            Role::Node | Role::WireGuard => Stack::new(Carrier::Tun, usize::from(TUNNEL_MTU), seed),
+            Role::Node | Role::WireGuard | Role::Sns { .. } => {
+                Stack::new(Carrier::Tun, usize::from(TUNNEL_MTU), seed)
+            }
         };
         let mut host = Self {
             plan,
@@ -184,7 +199,9 @@ impl Host {
     /// The address under which applications reach it: virtual, or its own if it has nothing else.
     pub(crate) fn address(&self, v4: bool) -> Option<IpAddr> {
         match self.plan.role {
-            Role::Node | Role::WireGuard => Some(self.secret.public_key().virtual_address().into()),
+            Role::Node | Role::WireGuard | Role::Sns { .. } => {
+                Some(self.secret.public_key().virtual_address().into())
+            }
             Role::Bare => {
                 let own = || self.addresses();
                 own().find(|ip| ip.is_ipv4() == v4).or_else(|| own().next())
@@ -238,7 +255,9 @@ impl Host {
                 let first = |v4: bool| self.addresses().find(|ip| ip.is_ipv4() == v4);
                 first(true).into_iter().chain(first(false)).collect()
             }
-            Role::Node | Role::WireGuard => vec![self.secret.public_key().virtual_address().into()],
+            Role::Node | Role::WireGuard | Role::Sns { .. } => {
+                vec![self.secret.public_key().virtual_address().into()]
+            }
         };
         self.stack.set_addresses(&addresses);
     }

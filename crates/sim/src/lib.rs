@@ -9,7 +9,7 @@
 //!     │
 //!  TCP/IP stack (smoltcp)               stack.rs       one per host; its device is the TUN, or the cable
 //!     │ inner packets
-//!  machine: node, plain peer            machine.rs     driven as the daemon drives it
+//!  machine: node, service, plain peer   machine.rs     driven as the daemon drives it
 //!     │ datagrams
 //!  network ─ NAT ─ link ─ attacker      network.rs, nat.rs, link.rs, attacker.rs
 //!     │
@@ -45,7 +45,7 @@ pub use datagram::{Datagram, Kind, Protocol};
 pub use dice::Dice;
 pub use host::{Acquaintance, HostPlan, Knowledge, Outage, PORT, Role, TUNNEL_MTU, Why};
 pub use link::{LinkPlan, Loss};
-pub use machine::{Exits, Machine};
+pub use machine::{Exits, Machine, Word};
 pub use nat::{Behaviour, NatPlan, Ports, Refusal};
 pub use network::{HostId, INTERNET, LAN, NetworkId, NetworkPlan};
 pub use stack::{Carrier, Stack};

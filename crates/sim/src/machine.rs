@@ -5,12 +5,17 @@
 //! service stand side by side.
 
 mod node;
+mod service;
 mod wireguard;
 
 pub(crate) use node::NodeMachine;
+pub(crate) use service::ServiceMachine;
 pub(crate) use wireguard::WireguardMachine;
 
+use core::fmt;
+
 use stead_node::{Arrival, Event, LocalAttachment, Node, Outlet, Transmit};
+use stead_sns::Service;
 use stead_wire::time::Instant;
 
 /// See the module's documentation.
@@ -34,6 +39,11 @@ pub trait Machine {
     fn node(&self) -> Option<&Node> {
         None
     }
+
+    /// The subscribe-notify service, if it is one.
+    fn service(&self) -> Option<&Service> {
+        None
+    }
 }
 
 /// What left a machine.
@@ -46,14 +56,23 @@ pub struct Exits {
     /// Inner packets that the machine itself made for its host's stack.
     pub made: Vec<Vec<u8>>,
     /// What is worth telling.
-    pub events: Vec<Event>,
+    pub words: Vec<Word>,
+}
+
+/// What a machine told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Word {
+    /// A node.
+    OfNode(Event),
+    /// A subscribe-notify service.
+    OfService(stead_sns::Event),
 }
 
 impl Exits {
     /// Whether nothing left.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.transmits.is_empty() && self.opened.is_empty() && self.made.is_empty() && self.events.is_empty()
+        self.transmits.is_empty() && self.opened.is_empty() && self.made.is_empty() && self.words.is_empty()
     }
 }
 
@@ -67,6 +86,15 @@ impl Outlet for Exits {
     }
 
     fn event(&mut self, event: Event) {
-        self.events.push(event);
+        self.words.push(Word::OfNode(event));
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfNode(event) => event.fmt(f),
+            Self::OfService(event) => event.fmt(f),
+        }
     }
 }

@@ -9,12 +9,12 @@ use core::fmt;
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
-use stead_node::Event;
 use stead_wire::time::Instant;
 
 use crate::clock::since_origin;
 use crate::datagram::{Datagram, Kind};
 use crate::link::Loss;
+use crate::machine::Word;
 use crate::nat::Refusal;
 use crate::network::HostId;
 
@@ -48,7 +48,7 @@ pub(crate) enum What {
     /// An attacker put a datagram on the line.
     Injected { network: String, seen: Seen },
     /// A machine told something.
-    Told { host: HostId, event: Event },
+    Told { host: HostId, word: Word },
     /// The scenario did something.
     Done { deed: String },
     /// Something that must never happen did.
@@ -161,7 +161,7 @@ impl Record {
                 format!("{network:<9} maps      {inside} to {outside}")
             }
             What::Injected { network, seen } => format!("{network:<9} injects   {seen}"),
-            What::Told { host, event } => format!("{:<9} tells     {event}", name(host)),
+            What::Told { host, word } => format!("{:<9} tells     {word}", name(host)),
             What::Done { deed } => format!("*** {deed}"),
             What::Wrong { finding } => format!("!!! {finding}"),
         };

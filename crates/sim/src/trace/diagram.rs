@@ -69,7 +69,7 @@ fn row_of(record: &Record, names: &[&str]) -> Option<(Instant, Drawn)> {
         What::Dropped { by: Some(from), seen, why } => {
             (record.at, Drawn::Lost { from: *from, kind: seen.kind, why: why.to_string() })
         }
-        What::Told { host, event } => (record.at, Drawn::Words(format!("{}: {event}", name(host)))),
+        What::Told { host, word } => (record.at, Drawn::Words(format!("{}: {word}", name(host)))),
         What::Done { deed } => (record.at, Drawn::Words(format!("*** {deed}"))),
         What::Wrong { finding } => (record.at, Drawn::Words(format!("!!! {finding}"))),
         What::Sent { .. } | What::Mapped { .. } | What::Injected { .. } | What::Dropped { by: None, .. } => {

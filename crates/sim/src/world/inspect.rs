@@ -2,10 +2,13 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use stead_node::{Answer, Command, ConnectionStatus, Event, Happening, Mover, Node, NodeStatus, PeerKind};
+use stead_node::{Answer, Command, ConnectionStatus, Happening, Mover, Node, NodeStatus, PeerKind};
+
+use stead_sns::Service;
 
 use super::World;
 use crate::audit::Wrong;
+use crate::machine::Word;
 use crate::network::HostId;
 use crate::trace::What;
 
@@ -17,6 +20,12 @@ impl World {
     #[must_use]
     pub fn node(&self, host: HostId) -> Option<&Node> {
         self.hosts[host.0].machine.as_ref().and_then(|machine| machine.node())
+    }
+
+    /// The subscribe-notify service on a host, if one runs there.
+    #[must_use]
+    pub fn service_on(&self, host: HostId) -> Option<&Service> {
+        self.hosts[host.0].machine.as_ref().and_then(|machine| machine.service())
     }
 
     /// How the node on a host stands.
@@ -51,11 +60,13 @@ impl World {
     }
 
     /// A machine told something.
-    pub(super) fn told(&mut self, host: HostId, event: Event) {
-        if let Happening::PathMoved { to, who: Mover::Us | Mover::Peer, .. } = &event.what {
+    pub(super) fn told(&mut self, host: HostId, word: Word) {
+        if let Word::OfNode(event) = &word
+            && let Happening::PathMoved { to, who: Mover::Us | Mover::Peer, .. } = &event.what
+        {
             self.check_path(host, &event.peer.clone(), to.remote);
         }
-        self.note(|| What::Told { host, event });
+        self.note(|| What::Told { host, word });
     }
 
     /// Whether every node's tables and paths can be true.

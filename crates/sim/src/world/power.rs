@@ -7,7 +7,7 @@ use super::{CALENDAR, Task, World};
 use crate::clock::ORIGIN;
 use crate::datagram::Datagram;
 use crate::host::{Acquaintance, Knowledge, PORT, Pause, Role, TUNNEL_MTU, Waiting, Why};
-use crate::machine::{Machine, NodeMachine, WireguardMachine};
+use crate::machine::{Machine, NodeMachine, ServiceMachine, WireguardMachine};
 use crate::network::HostId;
 use crate::trace::Drop;
 
@@ -41,6 +41,12 @@ impl World {
         let mut machine: Box<dyn Machine> = match host.plan.role {
             Role::Bare => return,
             Role::WireGuard => Box::new(WireguardMachine::new(secret, peers, seed, wall, now)),
+            Role::Sns { window, relay } => {
+                let settings = stead_sns::Settings::new(secret);
+                let relay = settings.relay.filter(|_| relay);
+                let settings = stead_sns::Settings { window, relay, ..settings };
+                Box::new(ServiceMachine::new(settings, seed, now))
+            }
             Role::Node => {
                 let settings =
                     Settings { secret, listen_port: PORT, mtu: TUNNEL_MTU, connections: CONNECTIONS, peers };
@@ -85,7 +91,8 @@ impl World {
         let known = |number: &usize| -> Option<PeerSettings> {
             let other = &self.hosts[*number];
             let plain = |role| role == Role::WireGuard;
-            if *number == id.0 || other.plan.role == Role::Bare || plain(own.role) && plain(other.plan.role) {
+            let speechless = matches!(other.plan.role, Role::Bare | Role::Sns { .. });
+            if *number == id.0 || speechless || plain(own.role) && plain(other.plan.role) {
                 return None;
             }
             let endpoint = match &own.knows {

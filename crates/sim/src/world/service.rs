@@ -59,8 +59,8 @@ impl World {
         let wake = machine.drain(&mut exits);
         host.machine_wake = wake.map(|at| if at > now { at } else { now + RESTLESS });
         let moved = !exits.is_empty();
-        for event in exits.events {
-            self.told(id, event);
+        for word in exits.words {
+            self.told(id, word);
         }
         for packet in exits.opened {
             self.audit.packet_opened(id, &packet, now);
