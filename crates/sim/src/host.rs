@@ -2,7 +2,7 @@
 //!
 //! What it knows of the outside is what its address monitor would tell ([`Host::snapshot`]); the world moves it.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use stead_node::{Arrival, Cause, LocalAddress, LocalAttachment, Prefix};
 use stead_noise::keys::StaticSecret;
@@ -97,6 +97,7 @@ impl HostPlan {
 pub(crate) struct Host {
     pub(crate) plan: HostPlan,
     pub(crate) secret: StaticSecret,
+    virtual_v4: Ipv4Addr,
     pub(crate) attached: Vec<Attached>,
     pub(crate) stack: Stack,
     pub(crate) machine: Option<Box<dyn Machine>>,
@@ -167,7 +168,7 @@ pub enum Why {
 }
 
 impl Host {
-    pub(crate) fn new(plan: HostPlan, secret: StaticSecret, seed: u64) -> Self {
+    pub(crate) fn new(plan: HostPlan, secret: StaticSecret, virtual_v4: Ipv4Addr, seed: u64) -> Self {
         let stack = match plan.role {
             Role::Bare => Stack::new(Carrier::Cable, 1500, seed),
             Role::Node | Role::WireGuard | Role::Sns { .. } => {
@@ -177,6 +178,7 @@ impl Host {
         let mut host = Self {
             plan,
             secret,
+            virtual_v4,
             attached: Vec::new(),
             stack,
             machine: None,
@@ -196,17 +198,22 @@ impl Host {
         host
     }
 
-    /// The address under which applications reach it: virtual, or its own if it has nothing else.
+    /// The address of this family under which applications reach it: virtual, or its own if it has no other.
     pub(crate) fn address(&self, v4: bool) -> Option<IpAddr> {
-        match self.plan.role {
-            Role::Node | Role::WireGuard | Role::Sns { .. } => {
-                Some(self.secret.public_key().virtual_address().into())
-            }
-            Role::Bare => {
-                let own = || self.addresses();
-                own().find(|ip| ip.is_ipv4() == v4).or_else(|| own().next())
-            }
+        if self.is_bare() {
+            return self.addresses().find(|ip| ip.is_ipv4() == v4);
         }
+        self.virtual_addresses().into_iter().find(|ip| ip.is_ipv4() == v4)
+    }
+
+    /// The one that follows from its key, and an IPv4 one.
+    pub(crate) fn virtual_addresses(&self) -> [IpAddr; 2] {
+        [self.secret.public_key().virtual_address().into(), self.virtual_v4.into()]
+    }
+
+    /// Whether it has no tunnel.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.plan.role == Role::Bare
     }
 
     /// Its addresses in the networks it is in, preferred ones first.
@@ -250,14 +257,10 @@ impl Host {
     }
 
     fn readdress(&mut self) {
-        let addresses: Vec<IpAddr> = match self.plan.role {
-            Role::Bare => {
-                let first = |v4: bool| self.addresses().find(|ip| ip.is_ipv4() == v4);
-                first(true).into_iter().chain(first(false)).collect()
-            }
-            Role::Node | Role::WireGuard | Role::Sns { .. } => {
-                vec![self.secret.public_key().virtual_address().into()]
-            }
+        let addresses: Vec<IpAddr> = if self.is_bare() {
+            [true, false].into_iter().filter_map(|v4| self.address(v4)).collect()
+        } else {
+            self.virtual_addresses().to_vec()
         };
         self.stack.set_addresses(&addresses);
     }

@@ -50,5 +50,5 @@ pub use nat::{Behaviour, NatPlan, Ports, Refusal};
 pub use network::{HostId, INTERNET, LAN, NetworkId, NetworkPlan};
 pub use stack::{Carrier, Stack};
 pub use trace::{Drop, Trace};
-pub use traffic::{End, Outcome, TrafficKind, TrafficPlan};
+pub use traffic::{End, Family, Outcome, TrafficKind, TrafficPlan};
 pub use world::{Action, ROUND_TRIP, World};

@@ -30,8 +30,18 @@ pub struct TrafficPlan {
     pub to: HostId,
     /// When it begins, since the beginning of the world.
     pub start: Duration,
-    /// Whether it uses IPv4 addresses where the hosts have them; nodes' own virtual addresses are IPv6.
-    pub over_v4: bool,
+    /// The family of the addresses it uses; without it the virtual addresses that follow from keys, IPv6, or one that
+    /// bare hosts have in common.
+    pub over: Option<Family>,
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
 }
 
 /// What is sent.

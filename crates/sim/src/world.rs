@@ -29,7 +29,7 @@ use crate::dice::Dice;
 use crate::host::{Host, HostPlan, Outage, by_name};
 use crate::network::{HostId, Network, NetworkId, NetworkPlan};
 use crate::trace::{Trace, What};
-use crate::traffic::{Flow, Outcome, Side, TcpFlow, TrafficKind, TrafficPlan, UdpFlow};
+use crate::traffic::{Family, Flow, Outcome, Side, TcpFlow, TrafficKind, TrafficPlan, UdpFlow};
 
 /// The calendar at the beginning of the world: 2026-01-01.
 const CALENDAR: UnixTime = UnixTime(Duration::from_secs(1_767_225_600));
@@ -159,7 +159,8 @@ impl World {
         let mut key = [0; 32];
         self.draws.keys.fill(&mut key);
         let at = plan.at.clone();
-        self.hosts.push(Host::new(plan, StaticSecret::from_random(key), self.draws.stacks.next_u64()));
+        let (secret, seed) = (StaticSecret::from_random(key), self.draws.stacks.next_u64());
+        self.hosts.push(Host::new(plan, secret, virtual_v4(id), seed));
         for network in at {
             self.join(id, network, None);
         }
@@ -303,8 +304,15 @@ impl World {
     fn open(&mut self, number: usize) {
         let now = self.now;
         let running = &mut self.traffic[number];
-        let (from, to, v4) = (running.plan.from, running.plan.to, running.plan.over_v4);
-        let Some(address) = self.hosts[to.0].address(v4) else { return };
+        let (from, to, over) = (running.plan.from, running.plan.to, running.plan.over);
+        let (client, server) = (&self.hosts[from.0], &self.hosts[to.0]);
+        let shared = |v4: bool| client.address(v4).and(server.address(v4));
+        let address = match over {
+            Some(family) => shared(family == Family::V4),
+            None if server.is_bare() => shared(true).or_else(|| shared(false)),
+            None => shared(false),
+        };
+        let Some(address) = address else { return };
         let remote = SocketAddr::new(address, running.port);
         running.opened = true;
         running.flow.open(Side::Server, &mut self.hosts[to.0].stack, remote, now);
@@ -325,6 +333,12 @@ const INSPECTIONS: Duration = Duration::from_secs(1);
 fn external_address(id: NetworkId) -> Ipv4Addr {
     let number = u32::try_from(id.0).unwrap_or(0) + 1;
     Ipv4Addr::from_bits(Ipv4Addr::new(203, 0, 113, 0).to_bits() + number)
+}
+
+/// The IPv4 virtual address of a host (the shared address space, RFC 6598), which its peers are told to be its.
+fn virtual_v4(id: HostId) -> Ipv4Addr {
+    let number = u32::try_from(id.0).unwrap_or(0) + 1;
+    Ipv4Addr::from_bits(Ipv4Addr::new(100, 64, 0, 0).to_bits() + number)
 }
 
 /// A stream of its own, made of another's next bytes.

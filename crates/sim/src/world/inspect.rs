@@ -86,10 +86,7 @@ impl World {
 
     fn check_row(&mut self, host: HostId, row: &ConnectionStatus) {
         let address = row.row.original.remote.ip();
-        let owner = self
-            .hosts
-            .iter()
-            .find(|other| IpAddr::V6(other.secret.public_key().virtual_address()) == address);
+        let owner = self.hosts.iter().find(|other| other.virtual_addresses().contains(&address));
         if owner.is_some_and(|owner| owner.plan.name != row.peer) {
             self.wrong(host, Wrong::WrongPeer { peer: row.peer.clone(), address });
         }

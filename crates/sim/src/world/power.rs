@@ -1,6 +1,6 @@
 //! Machines: how they start, die, are suspended, and what waits for them meanwhile.
 
-use stead_node::{Arrival, Cause, Command, PeerSettings, Settings};
+use stead_node::{Arrival, Cause, Command, PeerSettings, Prefix, Settings};
 use stead_wire::time::Duration;
 
 use super::{CALENDAR, Task, World};
@@ -107,7 +107,7 @@ impl World {
                 public_key: other.secret.public_key(),
                 preshared_key: None,
                 endpoints: if endpoint { self.first_points[*number].clone() } else { Vec::new() },
-                allowed_ips: Vec::new(),
+                allowed_ips: other.virtual_addresses().map(Prefix::host).to_vec(),
                 persistent_keepalive: None,
             })
         };

@@ -64,7 +64,7 @@ impl Pair {
 
     fn traffic(&mut self, name: &str, from: HostId, to: HostId, kind: TrafficKind) -> usize {
         let name = name.to_owned();
-        self.world.traffic(TrafficPlan { name, kind, from, to, start: secs(1), over_v4: true })
+        self.world.traffic(TrafficPlan { name, kind, from, to, start: secs(1), over: None })
     }
 
     pub(crate) fn move_at(&mut self, at: Duration, host: HostId, to: NetworkId, dark: Duration) {

@@ -66,3 +66,18 @@ fn a_rate_is_kept() {
     let took = pair.world.outcome(download).over.unwrap() - secs(1);
     assert!((secs(4)..secs(8)).contains(&took), "40 Mbit at 10 Mbit/s took {took:?}");
 }
+
+#[test]
+fn traffic_goes_over_ipv4_where_it_is_told_to() {
+    let mut pair = Pair::new(5);
+    let kind = stead_sim::TrafficKind::TcpTicker { every: ms(20), lasts: secs(2) };
+    let (name, from, to) = ("four".to_owned(), pair.a, pair.b);
+    let over = Some(stead_sim::Family::V4);
+    let four = pair.world.traffic(stead_sim::TrafficPlan { name, kind, from, to, start: secs(1), over });
+    pair.world.run_until(secs(5));
+
+    pair.whole(four);
+    let entry = &pair.world.connections(pair.b)[0];
+    assert_eq!(entry.row.original.remote.ip(), "100.64.0.1".parse::<std::net::IpAddr>().unwrap());
+    pair.sound();
+}
