@@ -15,6 +15,9 @@ pub enum Family {
 }
 
 impl Family {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
     /// The family of an address.
     #[must_use]
     pub const fn of(address: IpAddr) -> Self {

@@ -106,6 +106,9 @@ pub enum RigError {
         /// What it printed until then.
         log: String,
     },
+    /// Scenarios cannot be read or played; the text is complete.
+    #[error("{0}")]
+    Scenario(String),
     /// The tunnel between two hosts did not come to life.
     #[error("{0}")]
     Tunnel(String),

@@ -42,6 +42,7 @@ pub mod process;
 #[cfg(target_os = "linux")]
 pub mod report;
 pub mod requirements;
+pub mod run;
 pub mod scenario;
 #[cfg(target_os = "linux")]
 pub mod statistics;

@@ -159,6 +159,14 @@ impl Network {
         self.leases().insert(host.to_owned(), number);
     }
 
+    /// Gives `host` the address that `former` had here, from the next time it comes; `former` gets another.
+    pub fn hand_over(&self, former: &str, host: &str) {
+        let mut leases = self.leases();
+        if let Some(number) = leases.remove(former) {
+            leases.insert(host.to_owned(), number);
+        }
+    }
+
     /// Forgets every NAT mapping and gives new ones other ports: to a peer outside, a host's datagrams
     /// suddenly come from another port of the same address.
     ///
@@ -399,7 +407,3 @@ const DEFAULT_MTU: u32 = 1500;
 /// RFC 4787 REQ-5: no shorter than two minutes, five recommended.
 const EXPIRY: Duration = Duration::from_secs(300);
 const ROUTER_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-
-impl Family {
-    const BOTH: [Self; 2] = [Self::V4, Self::V6];
-}

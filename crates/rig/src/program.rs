@@ -3,15 +3,18 @@
 mod bench;
 mod demo;
 mod moves;
+mod run;
 mod scene;
 mod terminal;
 mod units;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use stead_rig::scenario::WorldKind;
 use stead_rig::{Driver, Requirements, RigError};
 
 use terminal::Terminal;
@@ -35,6 +38,47 @@ enum Command {
     Bench(BenchArguments),
     /// Many moves under a running transfer, each with the stall that the application saw.
     Moves(MovesArguments),
+    /// Plays scenarios and says of each expectation whether it held.
+    Run(RunArguments),
+    /// Plays scenarios in the simulator with many seeds; prints the seeds that fail and how to repeat them.
+    Sweep(SweepArguments),
+}
+
+#[derive(Args, Debug)]
+struct RunArguments {
+    /// Scenario files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Where: in virtual time, or in network namespaces with real programs (needs root).
+    #[arg(long, default_value = "sim", value_parser = world)]
+    world: WorldKind,
+    /// Draws what the files leave open.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct SweepArguments {
+    /// Scenario files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// How many seeds.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
+}
+
+fn world(text: &str) -> Result<WorldKind, String> {
+    let found = WorldKind::ALL.into_iter().find(|world| world.name() == text);
+    found.ok_or_else(|| format!("`{text}` is no world: expected sim or netns"))
 }
 
 #[derive(Args, Debug)]
@@ -113,6 +157,11 @@ pub(crate) fn main() -> ExitCode {
     match run(&arguments.command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // What is wrong in a file brings its own heading, one for each mistake.
+        Err(RigError::Scenario(mistakes)) => {
+            let _unseen = writeln!(io::stderr(), "{mistakes}");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             let _unseen = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
@@ -138,6 +187,16 @@ fn run(command: &Command) -> Result<bool, RigError> {
         Command::Moves(arguments) => {
             require(&[arguments.tunnel], &["nft"])?;
             let report = moves::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+        Command::Run(arguments) => {
+            let report = run::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+        Command::Sweep(arguments) => {
+            let report = run::sweep(arguments, &terminal)?;
             terminal.json(arguments.json, &report);
             Ok(report.held)
         }

@@ -6,7 +6,7 @@
 mod end;
 mod setup;
 mod stead;
-mod wireguard_go;
+pub(crate) mod wireguard_go;
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,9 @@ use crate::moves::Move;
 use crate::traffic::Line;
 
 pub use end::End;
+pub(crate) use setup::write_secret;
 use setup::{FIXED, Keys, MOVER, Peer, Setup, endpoints, preshared_key};
+pub(crate) use stead::command as stead_command;
 pub use stead::program as stead_program;
 
 /// Which tunnel.

@@ -97,20 +97,29 @@ impl DatagramsRun {
     /// # Errors
     /// What the receiving socket met.
     pub fn finish(self) -> Result<DatagramsReport, RigError> {
+        self.finish_with_timeline().map(|(report, _)| report)
+    }
+
+    /// As [`finish`](Self::finish), and when what arrived.
+    ///
+    /// # Errors
+    /// What the receiving socket met.
+    pub fn finish_with_timeline(self) -> Result<(DatagramsReport, Timeline), RigError> {
         self.shared.stop.store(true, Ordering::Relaxed);
         let _panicked = self.sender.join();
         let seen = self.receiver.join().unwrap_or_else(|_| Err(io::Error::other("panicked")));
         let seen = seen.map_err(RigError::io("receive datagrams"))?;
         let sent = self.shared.sent.load(Ordering::Relaxed);
         let received = seen.numbers.len() as u64;
-        Ok(DatagramsReport {
+        let report = DatagramsReport {
             sent,
             received,
             lost: sent.saturating_sub(received),
             duplicates: seen.duplicates,
             reordered: seen.reordered,
             longest_gaps: seen.timeline.longest_gaps(8),
-        })
+        };
+        Ok((report, seen.timeline))
     }
 }
 

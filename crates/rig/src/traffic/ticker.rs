@@ -96,6 +96,17 @@ impl TickerRun {
         self.shared.seen().timeline.len() as u64
     }
 
+    /// Whether the receiver has seen the end, good or bad.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.receiver.is_finished()
+    }
+
+    /// Ticks no more; what was sent must still arrive.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+
     /// Waits for no more ticks: what has not come by now counts as not having come.
     pub fn abandon(&self) {
         self.shared.abandoned.store(true, Ordering::Relaxed);
@@ -104,8 +115,8 @@ impl TickerRun {
     /// Stops ticking, waits for what is under way and returns what came of it.
     #[must_use]
     pub fn finish(self) -> TickerReport {
+        self.stop();
         let shared = self.shared;
-        shared.stop.store(true, Ordering::Relaxed);
         let verdict = self.receiver.join().unwrap_or_else(|_| Err(panicked()));
         shared.abandoned.store(true, Ordering::Relaxed);
         let helpers = core::iter::once(self.sender).chain(self.echo);

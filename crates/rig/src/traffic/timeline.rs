@@ -42,6 +42,11 @@ impl Timeline {
         self.arrivals.push(at);
     }
 
+    /// Every arrival, in order.
+    pub fn arrivals(&self) -> impl Iterator<Item = Instant> + '_ {
+        self.arrivals.iter().copied()
+    }
+
     /// When it began.
     #[must_use]
     pub const fn began(&self) -> Instant {

@@ -99,7 +99,7 @@ pub(super) fn endpoints(mover: &Host, fixed: &Host) -> Vec<String> {
 }
 
 /// Writes a file that only root may read into the host's [`DIRECTORY`], and returns its path there.
-pub(super) fn write_secret(host: &Host, name: &str, text: String) -> Result<PathBuf, RigError> {
+pub(crate) fn write_secret(host: &Host, name: &str, text: String) -> Result<PathBuf, RigError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let path = PathBuf::from(DIRECTORY).join(name);
     let (target, doing) = (path.clone(), format!("{}: write {}", host.name(), path.display()));

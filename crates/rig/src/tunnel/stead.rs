@@ -33,7 +33,7 @@ pub fn program() -> Result<PathBuf, RigError> {
 }
 
 /// A command of the program.
-pub(super) fn command(arguments: &[&str]) -> Result<Command, RigError> {
+pub(crate) fn command(arguments: &[&str]) -> Result<Command, RigError> {
     let mut command = Command::new(program()?);
     command.args(arguments);
     Ok(command)

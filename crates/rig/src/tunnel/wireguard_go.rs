@@ -12,9 +12,22 @@ use crate::address::{Family, Prefix};
 use crate::error::RigError;
 use crate::host::Host;
 use crate::moves::Move;
+use crate::netlink::Route;
 use crate::process::Process;
 
 pub(super) fn start(host: &Host, setup: &Setup) -> Result<Process, RigError> {
+    let own = [(Family::V4, 24), (Family::V6, 64)]
+        .map(|(family, length)| Prefix { address: setup.inner.address(family), length }.to_string());
+    launch(host, configuration(setup), &own, &[])
+}
+
+/// Starts it with a configuration that `wg setconf` reads, addresses of its own, and routes to its peers.
+pub(crate) fn launch(
+    host: &Host,
+    configuration: String,
+    own: &[String],
+    peers: &[String],
+) -> Result<Process, RigError> {
     // What it left if it was killed would stand in the way of the next one.
     host.call(|| std::fs::remove_file(CONTROL).ok())?;
     let mut command = Command::new("wireguard-go");
@@ -22,16 +35,17 @@ pub(super) fn start(host: &Host, setup: &Setup) -> Result<Process, RigError> {
     let process = host.spawn(command)?;
     await_control(host, &process)?;
 
-    let settings = write_secret(host, "wg.conf", configuration(setup))?;
+    let settings = write_secret(host, "wg.conf", configuration)?;
     host.output(wg(&["setconf", INTERFACE, &settings.to_string_lossy()]))?;
-    let inner = setup.inner;
+    let parsed = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<Prefix>, _>>();
+    let (own, peers) = (parsed(own)?, parsed(peers)?);
     host.inside(move |inside| {
         inside.set_mtu(INTERFACE, MTU)?;
         inside.set_up(INTERFACE)?;
-        for (family, length) in [(Family::V4, 24), (Family::V6, 64)] {
-            inside.add_address(INTERFACE, Prefix { address: inner.address(family), length })?;
-        }
-        Ok(())
+        own.into_iter().try_for_each(|place| inside.add_address(INTERFACE, place))?;
+        peers.into_iter().try_for_each(|to| {
+            inside.add_route(&Route { to, via: None, interface: INTERFACE.to_owned(), metric: None })
+        })
     })?;
     Ok(process)
 }
