@@ -80,6 +80,14 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// Whether it carries what applications say, as far as an onlooker can tell.
+    #[must_use]
+    pub const fn is_data(self) -> bool {
+        matches!(self, Self::Transport | Self::Relayed | Self::Tcp)
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

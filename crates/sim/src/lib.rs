@@ -51,4 +51,6 @@ pub use network::{HostId, INTERNET, LAN, NetworkId, NetworkPlan};
 pub use stack::{Carrier, Stack};
 pub use trace::{Drop, Trace};
 pub use traffic::{End, Family, Outcome, TrafficKind, TrafficPlan};
-pub use world::{Action, ROUND_TRIP, World};
+pub use world::{Action, PeerPath, PeerSeen, ROUND_TRIP, World};
+
+pub use stead_node::Prefix;

@@ -142,6 +142,14 @@ impl Trace {
         forgotten.into_iter().chain(self.records.iter().map(|record| record.line(names))).collect()
     }
 
+    /// The lines without plain data that went its way: what is left tells the story. The last `most` of them.
+    #[must_use]
+    pub fn story(&self, names: &[&str], most: usize) -> Vec<String> {
+        let told: Vec<&Record> = self.records.iter().filter(|record| !record.is_routine()).collect();
+        let from = told.len().saturating_sub(most);
+        told[from..].iter().map(|record| record.line(names)).collect()
+    }
+
     /// The last `rows` rows of the diagram.
     #[must_use]
     pub fn diagram(&self, names: &[&str], rows: usize) -> Vec<String> {
@@ -150,6 +158,16 @@ impl Trace {
 }
 
 impl Record {
+    /// Data that was sent or delivered, and nothing more.
+    const fn is_routine(&self) -> bool {
+        match &self.what {
+            What::Sent { seen, .. } | What::Delivered { by: Some(_), seen, .. } => seen.kind.is_data(),
+            // That it was put on the line is told.
+            What::Delivered { by: None, .. } => true,
+            _ => false,
+        }
+    }
+
     fn line(&self, names: &[&str]) -> String {
         let name = |host: &HostId| names.get(host.0).copied().unwrap_or("?");
         let sender = |by: &Option<HostId>| by.as_ref().map_or("attacker", name);

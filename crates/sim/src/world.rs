@@ -20,6 +20,7 @@ use stead_wire::time::{Duration, Instant, UnixTime};
 use core::net::{Ipv4Addr, SocketAddr};
 
 pub use acts::Action;
+pub use inspect::{PeerPath, PeerSeen};
 pub use underlay::ROUND_TRIP;
 
 use crate::audit::{Audit, Finding};

@@ -21,6 +21,8 @@ pub struct Measured {
     pub hosts: BTreeMap<String, HostMeasured>,
     /// When which host could not be reached for reasons of its own, as it really was.
     pub dark: Vec<Dark>,
+    /// What must never happen, whatever is expected, and did.
+    pub impossible: Vec<String>,
     /// When the world stopped looking.
     pub ended: Duration,
     /// Lines for people who look for the cause of a failure: logs, a packet diagram, a command.

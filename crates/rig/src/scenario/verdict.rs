@@ -32,6 +32,7 @@ pub fn judge(scenario: &Scenario, measured: &Measured) -> Vec<Verdict> {
             Expectation::Host(row) => judge.host(row),
         }
     }
+    judge.never();
     judge.verdicts
 }
 
@@ -80,6 +81,15 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn say(&mut self, line: usize, expected: String, found: String, held: bool) {
         self.verdicts.push(Verdict { line, expected, found, held });
+    }
+
+    /// What no row needs to forbid.
+    fn never(&mut self) {
+        let found = self.measured.impossible.clone();
+        if !found.is_empty() {
+            let expected = "nothing that must never happen".to_owned();
+            self.say(0, expected, found.join("; "), false);
+        }
     }
 
     fn traffic(&mut self, row: &OfTraffic) {

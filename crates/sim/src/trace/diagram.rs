@@ -38,12 +38,19 @@ pub(super) fn draw<'r>(
     let mut drawn: Vec<Row> = Vec::new();
     for record in records {
         let Some((at, what)) = row_of(record, names) else { continue };
-        match drawn.last_mut() {
-            Some(last) if last.drawn == what => {
-                last.count += 1;
-                last.until = at;
+        // Data in both directions at once makes one row for each direction, not one for each datagram.
+        let alike = drawn
+            .iter_mut()
+            .rev()
+            .enumerate()
+            .take_while(|(back, row)| *back == 0 || row.is_data() && what.is_data())
+            .find(|(_, row)| row.drawn == what);
+        match alike {
+            Some((_, row)) => {
+                row.count += 1;
+                row.until = at;
             }
-            Some(_) | None => drawn.push(Row { at, until: at, count: 1, drawn: what }),
+            None => drawn.push(Row { at, until: at, count: 1, drawn: what }),
         }
     }
     let from = drawn.len().saturating_sub(rows);
@@ -78,7 +85,17 @@ fn row_of(record: &Record, names: &[&str]) -> Option<(Instant, Drawn)> {
     })
 }
 
+impl Drawn {
+    const fn is_data(&self) -> bool {
+        matches!(self, Self::Arrow { kind, .. } if kind.is_data())
+    }
+}
+
 impl Row {
+    const fn is_data(&self) -> bool {
+        self.drawn.is_data()
+    }
+
     fn line(&self, hosts: usize) -> String {
         let many = if self.count > 1 {
             format!("  {} until {}", self.count, moment(self.until).trim_start())

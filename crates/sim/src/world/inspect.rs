@@ -2,7 +2,9 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use stead_node::{Answer, Command, ConnectionStatus, Happening, Mover, Node, NodeStatus, PeerKind};
+use stead_node::{
+    Answer, Command, Condition, ConnectionStatus, Happening, Mover, Node, NodeStatus, PeerKind,
+};
 
 use stead_sns::Service;
 
@@ -14,6 +16,34 @@ use crate::trace::What;
 
 /// The prefix whose addresses stand for a service's relay slots, not for places: 100:0:0:1::/64 (RFC 9780).
 const RELAYS: [u16; 4] = [0x100, 0, 0, 1];
+
+/// What a node tells of a peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PeerSeen {
+    /// How it reaches it; `None` if it does not.
+    pub path: Option<PeerPath>,
+    /// Whether it knows it to be VC enhanced, or not to be; `None` if it does not know.
+    pub enhanced: Option<bool>,
+}
+
+/// How a node reaches a peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PeerPath {
+    /// At its attachment point.
+    Direct(SocketAddr),
+    /// Through a service's slot.
+    Relayed(SocketAddr),
+}
+
+impl PeerPath {
+    /// The attachment point, or the address that stands for the slot.
+    #[must_use]
+    pub const fn remote(self) -> SocketAddr {
+        match self {
+            Self::Direct(remote) | Self::Relayed(remote) => remote,
+        }
+    }
+}
 
 impl World {
     /// The node on a host, if one runs there.
@@ -35,6 +65,24 @@ impl World {
             Answer::Status(status) => Some(*status),
             _ => None,
         }
+    }
+
+    /// What the node on a host tells of another host.
+    #[must_use]
+    pub fn peer(&self, host: HostId, other: HostId) -> Option<PeerSeen> {
+        let name = &self.hosts[other.0].plan.name;
+        let peer = self.status(host)?.peers.into_iter().find(|peer| &peer.name == name)?;
+        let reached = matches!(peer.condition, Condition::Proven | Condition::Unproven);
+        let place =
+            |remote| if is_relay(remote) { PeerPath::Relayed(remote) } else { PeerPath::Direct(remote) };
+        Some(PeerSeen {
+            path: peer.path.filter(|_| reached).map(|path| place(path.remote)),
+            enhanced: match peer.kind {
+                PeerKind::Enhanced => Some(true),
+                PeerKind::Plain => Some(false),
+                PeerKind::Unknown => None,
+            },
+        })
     }
 
     /// The connections in the table of the node on a host.
@@ -94,8 +142,7 @@ impl World {
 
     fn check_path(&mut self, host: HostId, peer: &str, remote: SocketAddr) {
         let Some(other) = self.find(peer) else { return };
-        let relayed = matches!(remote.ip(), IpAddr::V6(v6) if v6.segments()[..4] == RELAYS);
-        if !relayed && !self.audit.was_at(other, remote) {
+        if !is_relay(remote) && !self.audit.was_at(other, remote) {
             self.wrong(host, Wrong::StrangePath { peer: peer.to_owned(), remote });
         }
     }
@@ -105,4 +152,9 @@ impl World {
         self.note(|| What::Wrong { finding });
         self.audit.found(host, wrong, self.now);
     }
+}
+
+/// Whether an address stands for a service's slot.
+fn is_relay(remote: SocketAddr) -> bool {
+    matches!(remote.ip(), IpAddr::V6(v6) if v6.segments()[..4] == RELAYS)
 }
