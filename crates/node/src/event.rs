@@ -79,6 +79,8 @@ pub enum Suspension {
     Moving,
     /// The peer said that it moved and has not proven its new place yet.
     PeerMoving,
+    /// Nothing comes back over the path: neither to packets nor to challenges.
+    Silent,
 }
 
 /// Which end moved.
@@ -107,6 +109,7 @@ impl fmt::Display for Suspension {
             Self::Detached => "no network leads to the peer",
             Self::Moving => "we moved",
             Self::PeerMoving => "the peer moved",
+            Self::Silent => "nothing comes back over the path",
         })
     }
 }

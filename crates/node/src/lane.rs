@@ -5,8 +5,8 @@
 //!
 //! # Invariants
 //! - A [`Way`] is replaced whole, so a worker never sees a session of one moment and a path of another.
-//! - Whoever sets a stamp that the node would have to act on later either sees the lane armed, which means that
-//!   the node's timers run for a stamp at least as old, or arms it and tells the node.
+//! - Whoever sets a stamp that the node would have to act on later either sees it armed, which means that the
+//!   node's timers run for a stamp of its kind at least as old, or arms it and tells the node.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
@@ -51,10 +51,9 @@ pub(crate) enum Flow {
 pub(crate) struct Lane {
     peer: PeerId,
     way: ArcSwap<Way>,
-    armed: AtomicBool,
     elsewhere_noticed: AtomicU64,
     aging_noticed: AtomicU64,
-    pending: Stamps,
+    owed: Owed,
     sent: Direction,
     received: Direction,
 }
@@ -62,9 +61,16 @@ pub(crate) struct Lane {
 /// Since when something is owed either way.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Stamps {
-    unanswered_since: AtomicU64,
-    unacknowledged_since: AtomicU64,
+struct Owed {
+    unanswered: Stamp,
+    unacknowledged: Stamp,
+}
+
+/// Since when something is owed, and whether a timer of the node runs for it.
+#[derive(Debug, Default)]
+struct Stamp {
+    since: AtomicU64,
+    armed: AtomicBool,
 }
 
 /// Inner packets and bytes as the TUN device sees them, and when the last datagram went. Each direction has a
@@ -73,6 +79,8 @@ struct Stamps {
 #[repr(align(64))]
 struct Direction {
     last: AtomicU64,
+    /// The last that expected an answer; kept of what is sent.
+    data: AtomicU64,
     packets: AtomicU64,
     bytes: AtomicU64,
 }
@@ -80,7 +88,7 @@ struct Direction {
 /// What was owed either way at one moment: what the node's timers must run for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Pending {
-    /// Since when data went to the peer without anything coming back.
+    /// Since when data went to the peer without anything coming back over the active path.
     pub(crate) unanswered: Option<Instant>,
     /// Since when data came from the peer without anything going back.
     pub(crate) unacknowledged: Option<Instant>,
@@ -112,10 +120,9 @@ impl Lane {
         Self {
             peer,
             way: ArcSwap::default(),
-            armed: AtomicBool::new(false),
             elsewhere_noticed: AtomicU64::new(0),
             aging_noticed: AtomicU64::new(0),
-            pending: Stamps::default(),
+            owed: Owed::default(),
             sent: Direction::default(),
             received: Direction::default(),
         }
@@ -146,39 +153,34 @@ impl Lane {
     pub(crate) fn stamp_sent(&self, data: bool, now: Instant) -> bool {
         let now = now.as_micros().max(1);
         put(&self.sent.last, now);
-        put(&self.pending.unacknowledged_since, 0);
-        data && begin(&self.pending.unanswered_since, now) && self.arm()
+        self.owed.unacknowledged.clear();
+        if !data {
+            return false;
+        }
+        put(&self.sent.data, now);
+        self.owed.unanswered.begin(now)
     }
 
-    /// Stamps an authenticated datagram from the peer; with `data`, one that deserves an answer.
+    /// Stamps an authenticated datagram from the peer; with `data`, one that deserves an answer. What came from
+    /// elsewhere than `over_active`, the path in use, answers nothing that went over it.
     ///
     /// Returns whether the node must be woken, as [`stamp_sent`](Self::stamp_sent) does.
-    pub(crate) fn stamp_received(&self, data: bool, now: Instant) -> bool {
+    pub(crate) fn stamp_received(&self, data: bool, over_active: bool, now: Instant) -> bool {
         let now = now.as_micros().max(1);
         put(&self.received.last, now);
-        put(&self.pending.unanswered_since, 0);
-        data && begin(&self.pending.unacknowledged_since, now) && self.arm()
-    }
-
-    /// Sets the armed flag; true if it was not set before.
-    pub(crate) fn arm(&self) -> bool {
-        !self.armed.load(Ordering::SeqCst) && !self.armed.swap(true, Ordering::SeqCst)
-    }
-
-    /// What is pending now. The caller's timers must run for exactly this; if it is nothing, the lane is disarmed
-    /// and the next stamp wakes the node.
-    ///
-    /// The lane stays armed only for stamps that are in the answer: if a worker clears one and sets it again
-    /// without waking the node, the timer of the older one fires, and the node looks here again.
-    pub(crate) fn watch(&self) -> Pending {
-        self.armed.store(false, Ordering::SeqCst);
-        // A worker may have stamped before the store and have seen the lane armed: look after it.
-        let pending =
-            Pending { unanswered: self.unanswered_since(), unacknowledged: self.unacknowledged_since() };
-        if pending != Pending::default() {
-            self.armed.store(true, Ordering::SeqCst);
+        if over_active {
+            self.owed.unanswered.clear();
         }
-        pending
+        data && self.owed.unacknowledged.begin(now)
+    }
+
+    /// What is pending now. The caller's timers must run for exactly this; what is not pending is disarmed, and the
+    /// next stamp of its kind wakes the node.
+    ///
+    /// Only what is in the answer stays armed: if a worker clears a stamp and sets it again without waking the node,
+    /// the timer of the older one fires, and the node looks here again.
+    pub(crate) fn watch(&self) -> Pending {
+        Pending { unanswered: self.owed.unanswered.watch(), unacknowledged: self.owed.unacknowledged.watch() }
     }
 
     /// Whether traffic from an unexpected source is worth a notice now.
@@ -213,29 +215,64 @@ impl Lane {
         moment(&self.sent.last)
     }
 
+    /// When a packet last went to the peer. What only answers or asks is none.
+    pub(crate) fn last_data_sent(&self) -> Option<Instant> {
+        moment(&self.sent.data)
+    }
+
     /// When something authenticated last came from the peer.
     pub(crate) fn last_received(&self) -> Option<Instant> {
         moment(&self.received.last)
     }
 
-    /// Since when data went to the peer without anything coming back.
+    /// Since when data went to the peer without anything coming back over the active path.
     pub(crate) fn unanswered_since(&self) -> Option<Instant> {
-        moment(&self.pending.unanswered_since)
+        moment(&self.owed.unanswered.since)
     }
 
     /// Since when data came from the peer without anything going back.
     pub(crate) fn unacknowledged_since(&self) -> Option<Instant> {
-        moment(&self.pending.unacknowledged_since)
+        moment(&self.owed.unacknowledged.since)
     }
 
     /// Forgets that data went unanswered: a new handshake asks again.
     pub(crate) fn forget_unanswered(&self) {
-        put(&self.pending.unanswered_since, 0);
+        self.owed.unanswered.clear();
     }
 
     /// Forgets that an answer is owed: it cannot be given now, and what ends that gives it.
     pub(crate) fn forget_unacknowledged(&self) {
-        put(&self.pending.unacknowledged_since, 0);
+        self.owed.unacknowledged.clear();
+    }
+}
+
+impl Stamp {
+    /// Sets the stamp if it is not pending; true if this call did and the node must be woken. The read before the
+    /// exchange keeps the common case free of writes to a shared line.
+    fn begin(&self, now: u64) -> bool {
+        self.since.load(Ordering::Relaxed) == 0
+            && self.since.compare_exchange(0, now, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+            && self.arm()
+    }
+
+    fn clear(&self) {
+        put(&self.since, 0);
+    }
+
+    /// Sets the armed flag; true if it was not set before.
+    fn arm(&self) -> bool {
+        !self.armed.load(Ordering::SeqCst) && !self.armed.swap(true, Ordering::SeqCst)
+    }
+
+    /// See [`Lane::watch`].
+    fn watch(&self) -> Option<Instant> {
+        self.armed.store(false, Ordering::SeqCst);
+        // A worker may have stamped before the store and have seen the flag: look after it.
+        let since = moment(&self.since);
+        if since.is_some() {
+            self.armed.store(true, Ordering::SeqCst);
+        }
+        since
     }
 }
 
@@ -260,13 +297,6 @@ fn due(last: &AtomicU64, interval: Duration, now: Instant) -> bool {
     due && last.swap(now.as_micros().max(1), Ordering::Relaxed) == before
 }
 
-/// Sets `since` if it is not pending; true if it was set by this call. The read before the exchange keeps the
-/// common case free of writes to a shared line.
-fn begin(since: &AtomicU64, now: u64) -> bool {
-    since.load(Ordering::Relaxed) == 0
-        && since.compare_exchange(0, now, Ordering::SeqCst, Ordering::Relaxed).is_ok()
-}
-
 fn moment(stamp: &AtomicU64) -> Option<Instant> {
     match stamp.load(Ordering::SeqCst) {
         0 => None,
@@ -288,21 +318,35 @@ mod tests {
         assert!(!lane.stamp_sent(true, T2));
         assert_eq!(lane.unanswered_since(), Some(T1), "since the first of them");
 
-        assert!(!lane.stamp_received(false, T2), "a keepalive deserves no answer");
+        assert!(!lane.stamp_received(false, true, T2), "a keepalive deserves no answer");
         assert_eq!(lane.unanswered_since(), None);
         assert!(!lane.stamp_sent(true, T2), "the node watches already");
     }
 
     #[test]
-    fn a_lane_is_disarmed_only_when_nothing_is_pending() {
+    fn what_comes_from_elsewhere_answers_nothing_and_what_is_no_packet_asks_nothing() {
         let lane = Lane::new(PeerId(0));
-        lane.stamp_received(true, T1);
+        lane.stamp_sent(true, T1);
+        lane.stamp_received(true, false, T2);
+        assert_eq!(lane.unanswered_since(), Some(T1));
+        assert_eq!(lane.last_received(), Some(T2));
+
+        lane.stamp_sent(false, T2);
+        assert_eq!((lane.last_data_sent(), lane.last_sent()), (Some(T1), Some(T2)));
+    }
+
+    #[test]
+    fn a_stamp_is_disarmed_only_when_it_is_not_pending() {
+        let lane = Lane::new(PeerId(0));
+        lane.stamp_received(true, true, T1);
         assert_eq!(lane.watch(), Pending { unanswered: None, unacknowledged: Some(T1) });
-        assert!(!lane.arm(), "still armed: an answer is owed");
+        assert!(!lane.owed.unacknowledged.arm(), "still armed: an answer is owed");
+        assert!(lane.stamp_sent(true, T1), "that the other kind is watched does not help this one");
+        lane.stamp_received(false, true, T1);
 
         lane.stamp_sent(false, T2);
         assert_eq!(lane.watch(), Pending::default());
-        assert!(lane.arm(), "quiet, so the next packet wakes the node");
+        assert!(lane.stamp_received(true, true, T2), "quiet, so the next packet wakes the node");
     }
 
     #[test]
@@ -311,7 +355,7 @@ mod tests {
         lane.stamp_sent(true, T1);
         let watched = lane.watch();
         // Workers answer and ask again before the node has set its timers.
-        lane.stamp_received(false, T2);
+        lane.stamp_received(false, true, T2);
         assert!(!lane.stamp_sent(true, T2), "armed, so nobody tells the node");
 
         assert_eq!(watched.unanswered, Some(T1), "and so its timer must run all the same");

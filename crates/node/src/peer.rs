@@ -1,18 +1,18 @@
 //! One peer: small machines side by side, and what ties them together.
 //!
 //! [`Handshaking`] makes sessions, [`Negotiation`] learns what the peer speaks, [`Paths`] knows where it is,
-//! [`Migrator`] and [`NonMigrator`] move it, [`Proofs`] remembers what was proven, [`Stage`] holds packets. This
+//! [`Migrator`] and [`NonMigrator`] move it, [`Liveness`] remembers what was proven and doubts what no longer answers, [`Stage`] holds packets. This
 //! file routes between them: after every input, [`settle`](Peer::settle) derives from their states whether
 //! packets flow, lets the held ones go and publishes the way to the packet path.
 
 mod handshaking;
+mod liveness;
 mod migrator;
 mod moving;
 mod negotiation;
 mod non_migrator;
 mod options;
 mod paths;
-mod proofs;
 mod sealing;
 mod sessions;
 mod stage;
@@ -30,11 +30,11 @@ use stead_noise::session::Session;
 use stead_wire::time::{Duration, Instant};
 
 use self::handshaking::{Handshaking, Target};
+use self::liveness::Liveness;
 use self::migrator::Migrator;
 use self::negotiation::Negotiation;
 use self::non_migrator::NonMigrator;
 use self::paths::Paths;
-use self::proofs::Proofs;
 use self::stage::Stage;
 use crate::drops::Discard;
 use crate::event::{Event, Happening, Suspension};
@@ -55,7 +55,7 @@ pub(crate) struct Peer {
     paths: Paths,
     migrator: Migrator,
     non_migrator: NonMigrator,
-    proofs: Proofs,
+    liveness: Liveness,
     stage: Stage,
     suspended: Option<(Suspension, Instant)>,
     moves: Moves,
@@ -77,6 +77,17 @@ struct About {
 struct Moves {
     ours: u64,
     theirs: u64,
+    /// We moved, and the peer has not confirmed it yet.
+    unconfirmed: bool,
+}
+
+impl Moves {
+    /// The peer knows of our move, if there was one; says whether there was.
+    const fn confirm(&mut self) -> bool {
+        let moved = core::mem::replace(&mut self.unconfirmed, false);
+        self.ours += moved as u64;
+        moved
+    }
 }
 
 impl Peer {
@@ -95,7 +106,7 @@ impl Peer {
             lane,
             migrator: Migrator::default(),
             non_migrator: NonMigrator::default(),
-            proofs: Proofs::default(),
+            liveness: Liveness::default(),
             stage: Stage::default(),
             suspended: None,
             moves: Moves::default(),
@@ -127,8 +138,10 @@ impl Peer {
     fn want(&mut self, turn: &mut Turn<'_>) {
         match self.handshaking.sealing(turn.now).cloned() {
             None => self.handshaking.begin(&self.every_target(turn), turn),
-            Some(session) if self.migrator.unannounced() => self.announce(true, &session, turn),
-            Some(_) => {}
+            Some(session) if self.migrator.unannounced() => {
+                self.announce(Some(Suspension::Moving), &session, turn);
+            }
+            Some(_) => self.migrator.hurry(migrator::PACKETS_HURRY_AFTER, turn.now),
         }
     }
 

@@ -116,10 +116,12 @@ impl PacketPath {
             Ok(plain) => (plain.packet.map(|(_, headers)| headers), plain.options.to_vec_if_any()),
             Err(_) => (None, None),
         };
-        let stirred = lane.stamp_received(headers.is_some(), now);
+        let elsewhere = lane.way().active.as_ref().is_none_or(|active| active.remote != arrival.source);
+        let stirred = lane.stamp_received(headers.is_some(), !elsewhere, now);
         let notice = match options {
             Some(options) => Some(Sighting::Options { session: receiver, arrival, bytes, options }),
-            None => self.notable(lane, session, (arrival, bytes, latest), stirred, now),
+            // What was overtaken tells where the peer was, not where it is (RFC 9000 §9.3).
+            None => self.notable(lane, session, (arrival, bytes, elsewhere && latest), stirred, now),
         }
         .map(|sighting| Notice { peer, sighting });
         let refused = match (split.map(|_| ()), headers) {
@@ -143,14 +145,11 @@ impl PacketPath {
         &self,
         lane: &Lane,
         session: &Session,
-        (arrival, bytes, latest): (Arrival, usize, bool),
+        (arrival, bytes, elsewhere): (Arrival, usize, bool),
         stirred: bool,
         now: Instant,
     ) -> Option<Sighting> {
-        let way = lane.way();
-        let awaited = way.awaited == Some(session.local());
-        // What was overtaken tells where the peer was, not where it is (RFC 9000 §9.3).
-        let elsewhere = latest && way.active.as_ref().is_none_or(|active| active.remote != arrival.source);
+        let awaited = lane.way().awaited == Some(session.local());
         if awaited || (elsewhere && lane.notice_elsewhere(now)) {
             return Some(Sighting::Unexpected { session: session.local(), arrival, bytes });
         }

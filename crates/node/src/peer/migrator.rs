@@ -29,8 +29,21 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// Bounds of the first retry when the round-trip time is known: the new path's may differ much from the old's.
 const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(400));
 
-/// Longest pause between two connection updates: the peer may come back any moment.
-const LONGEST_RETRY: Duration = Duration::from_secs(3);
+/// Bounds of the longest pause between two connection updates, which is an eighth of the time since the first: so the
+/// end of an outage is noticed within an eighth of its length, and a peer that is gone costs four datagrams a minute.
+const LONGEST_RETRY: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(15));
+
+/// Attachment points told at once, the newest first; as many as are targets, and as many again that came up meanwhile.
+const MOST_TOLD: usize = 12;
+
+/// Pauses when not even a handshake was answered for as long as WireGuard tries.
+const GIVEN_UP_RETRY: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(60));
+
+/// A peer that is looked for and says something is asked again, but no sooner than this after the last time.
+pub(crate) const NEWS_HURRIES_AFTER: Duration = Duration::from_millis(200);
+
+/// A packet for a peer that is looked for has it asked again, but no sooner than this after the last time.
+pub(crate) const PACKETS_HURRY_AFTER: Duration = Duration::from_secs(15);
 
 /// The peer repeats an acknowledgement three times within this time, if its echo does not come; after that it must
 /// be told anew.
@@ -38,6 +51,9 @@ const ECHO_HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 /// After this many updates without an answer the peer may have lost the session: ask for a new one as well.
 const DOUBT_SESSION_AFTER: u32 = 5;
+
+/// The same where the path fell silent: nobody moved, so the other end may have started anew.
+const DOUBT_SILENT_SESSION_AFTER: u32 = 2;
 
 /// Our own moves, towards one peer.
 #[derive(Debug, Default)]
@@ -66,7 +82,9 @@ enum State {
 #[derive(Debug)]
 struct Announcement {
     since: Instant,
-    holds: bool,
+    began: Instant,
+    /// Why packets are held; `None` if they flow.
+    why: Option<Suspension>,
     told: Vec<Told>,
     attempts: u32,
     sent: Instant,
@@ -104,15 +122,12 @@ pub(crate) enum Overdue {
 
 impl Migrator {
     /// Whether, why and since when packets must be held because of our own move.
-    pub(crate) const fn suspension(&self) -> Option<(Suspension, Instant)> {
+    pub(crate) fn suspension(&self) -> Option<(Suspension, Instant)> {
         match &self.state {
             State::Settled | State::Echoed { .. } => None,
             State::Detached { since } => Some((Suspension::Detached, *since)),
             State::Unannounced { since } => Some((Suspension::Moving, *since)),
-            State::Announcing(announcement) if announcement.holds => {
-                Some((Suspension::Moving, announcement.since))
-            }
-            State::Announcing(_) => None,
+            State::Announcing(announcement) => announcement.why.map(|why| (why, announcement.since)),
         }
     }
 
@@ -145,7 +160,7 @@ impl Migrator {
     pub(crate) fn announce(
         &mut self,
         targets: &[(SocketAddr, IpAddr)],
-        holds: bool,
+        why: Option<Suspension>,
         rtt: Option<Duration>,
         session: &Session,
         turn: &mut Turn<'_>,
@@ -158,7 +173,8 @@ impl Migrator {
         let pause = rtt.map_or(FIRST_RETRY, |rtt| (rtt * 2).clamp(RETRY_BOUNDS.0, RETRY_BOUNDS.1));
         self.state = State::Announcing(Announcement {
             since: self.held_since(turn.now),
-            holds,
+            began: turn.now,
+            why,
             told,
             attempts: 0,
             sent: turn.now,
@@ -166,6 +182,38 @@ impl Migrator {
             retry_at: turn.now,
         });
         self.tell(session, turn);
+    }
+
+    /// Tells the peer at new places too, if it is being told: it may be there. The others are told again as well, at
+    /// the pace of a beginning.
+    pub(crate) fn widen(&mut self, targets: &[(SocketAddr, IpAddr)], session: &Session, turn: &mut Turn<'_>) {
+        let State::Announcing(announcement) = &mut self.state else { return };
+        let told = |remote: &SocketAddr| announcement.told.iter().any(|told| told.remote == *remote);
+        let new: Vec<Told> = targets
+            .iter()
+            .filter(|(remote, _)| !told(remote))
+            .map(|(remote, local)| Told { remote: *remote, local: *local, challenge: turn.fresh_challenge() })
+            .collect();
+        // The newest first: what was known before has not answered.
+        announcement.told.splice(0..0, new);
+        announcement.told.truncate(MOST_TOLD);
+        (announcement.began, announcement.pause) = (turn.now, FIRST_RETRY);
+        self.tell(session, turn);
+    }
+
+    /// Asks again now instead of later, unless that was done less than `after` ago.
+    pub(crate) fn hurry(&mut self, after: Duration, now: Instant) {
+        if let State::Announcing(announcement) = &mut self.state {
+            announcement.retry_at = announcement.retry_at.min(now.max(announcement.sent + after));
+        }
+    }
+
+    /// Not even a handshake was answered: asks seldom from now on, until there is news.
+    pub(crate) fn give_up(&mut self, now: Instant) {
+        if let State::Announcing(announcement) = &mut self.state {
+            announcement.pause = (announcement.pause * 2).clamp(GIVEN_UP_RETRY.0, GIVEN_UP_RETRY.1);
+            announcement.retry_at = now + announcement.pause;
+        }
     }
 
     /// The update that answers a request (CUR), for a peer that wants to hear it from us.
@@ -232,10 +280,14 @@ impl Migrator {
         if turn.now < announcement.retry_at {
             return Overdue::No;
         }
-        let doubtful = announcement.attempts >= DOUBT_SESSION_AFTER || session.is_none();
+        let patience = match announcement.why {
+            Some(Suspension::Silent) => DOUBT_SILENT_SESSION_AFTER,
+            _ => DOUBT_SESSION_AFTER,
+        };
+        let doubtful = announcement.attempts >= patience || session.is_none();
         match session {
             Some(session) => self.tell(session, turn),
-            None => announcement.retry_at = turn.now + LONGEST_RETRY,
+            None => announcement.wait(turn.now),
         }
         if doubtful { Overdue::SessionDoubtful } else { Overdue::No }
     }
@@ -261,14 +313,22 @@ impl Migrator {
             sealing::send(session, &options, (told.remote, Some(told.local)), turn);
         }
         announcement.attempts += 1;
-        announcement.sent = turn.now;
-        announcement.retry_at = turn.now + announcement.pause;
-        announcement.pause = (announcement.pause * 2).min(LONGEST_RETRY);
+        announcement.wait(turn.now);
     }
 
     /// A move during a move does not restart the clock of the suspension.
     fn held_since(&self, now: Instant) -> Instant {
         self.suspension().map_or(now, |(_, since)| since)
+    }
+}
+
+impl Announcement {
+    /// Until the next attempt.
+    fn wait(&mut self, now: Instant) {
+        let longest = ((now - self.began) / 8).clamp(LONGEST_RETRY.0, LONGEST_RETRY.1);
+        self.sent = now;
+        self.retry_at = now + self.pause;
+        self.pause = (self.pause * 2).min(longest.max(self.pause));
     }
 }
 

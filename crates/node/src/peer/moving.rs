@@ -10,7 +10,7 @@ use super::handshaking::Target;
 use super::migrator::{self, Proven};
 use super::{Peer, sealing};
 use crate::attachment::{Cause, LocalAttachment};
-use crate::event::{Ends, Happening, Mover};
+use crate::event::{Ends, Happening, Mover, Suspension};
 use crate::turn::Turn;
 
 impl Peer {
@@ -32,6 +32,7 @@ impl Peer {
         }
         let woke = turn.attachment.cause == Cause::Woke;
         let moved = self.moved(before, turn);
+        self.moves.unconfirmed |= moved && self.paths.active().is_some();
         if !moved && !woke && !self.migrator.unsettled() {
             self.tell_points(before, turn);
             return;
@@ -41,7 +42,10 @@ impl Peer {
             None => self.ask_from_new_place(needed, &targets, turn),
             Some(session) if !self.negotiation.enhanced() => self.roam(&session, &targets, turn),
             // Waking where it slept, the host still has its path; it only wants to be sure of it.
-            Some(session) if needed => self.announce(moved || self.migrator.unsettled(), &session, turn),
+            Some(session) if needed => {
+                let holds = moved || self.migrator.unsettled();
+                self.announce(holds.then_some(Suspension::Moving), &session, turn);
+            }
             Some(_) => self.migrator.move_quietly(turn.now),
         }
     }
@@ -78,14 +82,17 @@ impl Peer {
     fn roam(&mut self, session: &Arc<Session>, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) {
         self.migrator.settle();
         let Some((remote, local)) = targets.first().copied() else { return };
+        self.moves.confirm();
         self.adopt(Proven { remote, local: Some(local), rtt: None }, false, Mover::Us, turn);
         self.send_keepalive(session, turn);
     }
 
     /// Tells the peer, at every place where it might be, where we are now (CU).
-    pub(super) fn announce(&mut self, holds: bool, session: &Arc<Session>, turn: &mut Turn<'_>) {
+    ///
+    /// Packets are held meanwhile if there is a reason `why`.
+    pub(super) fn announce(&mut self, why: Option<Suspension>, session: &Arc<Session>, turn: &mut Turn<'_>) {
         let targets = self.paths.targets(turn.attachment);
-        self.migrator.announce(&targets, holds, self.paths.rtt(), session, turn);
+        self.migrator.announce(&targets, why, self.paths.rtt(), session, turn);
         self.lane.stamp_sent(false, turn.now);
     }
 
@@ -115,15 +122,12 @@ impl Peer {
             return;
         }
         // What was asked on the old path proves nothing about the new one.
-        self.proofs.forget_question();
+        self.liveness.forget_question();
         // First the path, then the entries: see `PacketPath::enter`.
         self.lane.repoint(&active);
         let connections = turn.path.table().migrate(self.about.id, &active);
-        if from.is_some() {
-            match who {
-                Mover::Us => self.moves.ours += 1,
-                Mover::Peer | Mover::Roaming => self.moves.theirs += 1,
-            }
+        if from.is_some() && who != Mover::Us {
+            self.moves.theirs += 1;
         }
         let from = from.as_deref().map(ends);
         self.tell(Happening::PathMoved { from, to: ends(&active), who, connections }, turn);

@@ -8,7 +8,9 @@
 //! - Nothing but a matching echo, over the path in question, proves a path.
 //! - An address that has proven nothing gets at most three bytes per byte it sent.
 
+use core::net::SocketAddr;
 use stead_noise::allowance::Allowance;
+
 use stead_noise::session::Session;
 use stead_wire::options::{
     ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, ConnectionUpdateRequest, Outcome, VcOption,
@@ -64,6 +66,14 @@ enum Question {
     Sighted,
 }
 
+/// An address that left every challenge unanswered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Unproven {
+    pub(crate) source: SocketAddr,
+    /// The peer said that it is there.
+    pub(crate) announced: bool,
+}
+
 /// What became of a connection update.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
@@ -78,7 +88,7 @@ impl NonMigrator {
     pub(crate) fn suspension(&self) -> Option<(Suspension, Instant)> {
         self.trials
             .iter()
-            .filter(|trial| matches!(trial.question, Question::Announced { .. }))
+            .filter(|trial| trial.announced())
             .map(|trial| trial.held_since)
             .min()
             .map(|since| (Suspension::PeerMoving, since))
@@ -151,13 +161,14 @@ impl NonMigrator {
         }
     }
 
-    /// An echo of one of our challenges: the address is proven, and the others are dropped.
+    /// An echo of one of our challenges: the address is proven, and the others are dropped. Says as well whether the
+    /// peer had announced the address, and so has its own answer from us.
     pub(crate) fn on_response(
         &mut self,
         token: ChallengeToken,
         arrival: Arrival,
         now: Instant,
-    ) -> Result<Proven, Discard> {
+    ) -> Result<(Proven, bool), Discard> {
         // RFC 9000 §8.2.3 accepts a response on any path; a path of ours is a pair, so the echo must come over it.
         let trial = self
             .trials
@@ -166,8 +177,9 @@ impl NonMigrator {
             .ok_or(Discard::UnsolicitedResponse)?;
         let rtt = (trial.attempts == 1).then(|| now - trial.asked);
         let proven = Proven { remote: trial.arrival.source, local: trial.arrival.local, rtt };
+        let announced = trial.announced();
         self.trials.clear();
-        Ok(proven)
+        Ok((proven, announced))
     }
 
     /// The path was proven otherwise, for instance by a handshake.
@@ -180,7 +192,7 @@ impl NonMigrator {
     }
 
     /// Repeats challenges; gives up on addresses that never answered and returns them.
-    pub(crate) fn handle_timeout(&mut self, session: Option<&Session>, turn: &mut Turn<'_>) -> Vec<Arrival> {
+    pub(crate) fn handle_timeout(&mut self, session: Option<&Session>, turn: &mut Turn<'_>) -> Vec<Unproven> {
         let now = turn.now;
         let over = |trial: &Trial| session.is_none() || now >= trial.began + GIVE_UP_AFTER;
         let (lost, kept) = core::mem::take(&mut self.trials).into_iter().partition(over);
@@ -191,7 +203,8 @@ impl NonMigrator {
             }
         }
         let lost: Vec<Trial> = lost;
-        lost.into_iter().map(|trial| trial.arrival).collect()
+        let unproven = |trial: Trial| Unproven { source: trial.arrival.source, announced: trial.announced() };
+        lost.into_iter().map(unproven).collect()
     }
 
     fn trial(&mut self, arrival: Arrival) -> Option<&mut Trial> {
@@ -254,6 +267,10 @@ impl Trial {
             asked: now,
             retry_at: now,
         }
+    }
+
+    const fn announced(&self) -> bool {
+        matches!(self.question, Question::Announced { .. })
     }
 
     fn ask(&mut self, session: &Session, turn: &mut Turn<'_>) {

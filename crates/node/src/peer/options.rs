@@ -15,7 +15,7 @@ use stead_wire::options::{
 use super::non_migrator::{NO_CHALLENGE, Verdict};
 use super::{Peer, migrator, non_migrator, sealing};
 use crate::drops::Discard;
-use crate::event::{Happening, Mover};
+use crate::event::{Happening, Mover, Suspension};
 use crate::notice::Arrival;
 use crate::turn::Turn;
 
@@ -60,9 +60,13 @@ impl Peer {
             // Until now it roamed as a plain peer does, without proof.
             if !self.paths.validated() && self.paths.active_remote() == Some(arrival.source) {
                 let token = turn.fresh_challenge();
-                self.proofs.ask(token, turn.now);
+                self.liveness.on_asked(token, turn.now);
                 delivery.answers.push(VcOption::PathChallenge(token));
             }
+        }
+        if self.paths.active_remote() == Some(arrival.source) {
+            // Whoever speaks over the path may hear us over it by now.
+            self.migrator.hurry(migrator::NEWS_HURRIES_AFTER, turn.now);
         }
         // Echoes first: they prove the address that the rest of the message speaks for.
         listed.sort_by_key(|option| !matches!(option, VcOption::PathResponse(_)));
@@ -89,19 +93,24 @@ impl Peer {
             VcOption::ProbeReply(probe) => {
                 self.negotiation.on_probe(probe);
                 self.paths.compare(probe.claimed, delivery.arrival.source);
-                self.proofs.acknowledge(turn.now);
+                if self.paths.active_remote() == Some(delivery.arrival.source) {
+                    self.liveness.on_probe_reply(turn.now);
+                }
             }
             VcOption::AttachmentPoints(points) => self.paths.advertise(points.as_slice()),
-            VcOption::PathChallenge(token) => delivery.answers.push(VcOption::PathResponse(*token)),
+            VcOption::PathChallenge(token) => self.on_challenge(*token, delivery, turn),
             VcOption::PathResponse(token) => {
-                if let Some(rtt) = self.proofs.on_response(*token, turn.now) {
-                    self.paths.proven(delivery.arrival.source, rtt);
+                let ends = (delivery.arrival.source, self.paths.active_remote());
+                if let Some(rtt) = self.liveness.on_response(*token, ends, turn.now) {
+                    self.paths.proven(rtt);
                     return Ok(());
                 }
-                let proven = self.non_migrator.on_response(*token, delivery.arrival, turn.now)?;
+                let (proven, announced) =
+                    self.non_migrator.on_response(*token, delivery.arrival, turn.now)?;
                 delivery.echoed = true;
-                self.proofs.acknowledge(turn.now);
+                self.liveness.acknowledge(turn.now);
                 self.adopt(proven, true, Mover::Peer, turn);
+                self.on_found(announced, delivery.arrival, turn);
             }
             VcOption::ConnectionUpdate(update) => return self.on_update(update, delivery, turn),
             VcOption::ConnectionUpdateAcknowledge(acknowledge) => {
@@ -121,6 +130,36 @@ impl Peer {
             | VcOption::Unknown { .. } => {}
         }
         Ok(())
+    }
+
+    /// The peer wants proof that we hear it. Our own question rides along if there is one: perhaps the peer asks
+    /// because nothing of ours arrives.
+    fn on_challenge(&mut self, token: ChallengeToken, delivery: &mut Delivery, turn: &mut Turn<'_>) {
+        delivery.answers.push(VcOption::PathResponse(token));
+        self.ask_along(delivery, turn);
+    }
+
+    fn ask_along(&mut self, delivery: &mut Delivery, turn: &mut Turn<'_>) {
+        let over_active = self.paths.active_remote() == Some(delivery.arrival.source);
+        if over_active && self.suspension().is_none() && self.liveness.worth_asking(self.traffic(), turn.now)
+        {
+            let token = turn.fresh_challenge();
+            self.liveness.on_asked(token, turn.now);
+            delivery.answers.push(VcOption::PathChallenge(token));
+        }
+    }
+
+    /// The peer has proven where it is. That ends a search, and also a move of our own if the peer has learned from
+    /// us where we are: if it `announced` itself, it has our acknowledgement from there.
+    fn on_found(&mut self, announced: bool, arrival: Arrival, turn: &mut Turn<'_>) {
+        let silent = self.migrator.suspension().is_some_and(|(why, _)| why == Suspension::Silent);
+        if silent || (announced && self.reached_at_home(arrival, turn)) {
+            self.moves.confirm();
+            self.migrator.settle();
+        } else if let Some(session) = self.handshaking.sealing(turn.now).cloned() {
+            let targets = self.paths.targets(turn.attachment);
+            self.migrator.widen(&targets, &session, turn);
+        }
     }
 
     /// CU: the peer says where it is (seed 001 par. 62; seed 002 claim 12).
@@ -146,7 +185,10 @@ impl Peer {
         match verdict {
             // An update that answers our own request needs no acknowledgement (seed 001 figure 14).
             Verdict::SamePlace(_) if delivery.echoed => {}
-            Verdict::SamePlace(acknowledge) => delivery.answers.push(acknowledge),
+            Verdict::SamePlace(acknowledge) => {
+                delivery.answers.push(acknowledge);
+                self.ask_along(delivery, turn);
+            }
             // Credited and answered by the trial itself.
             Verdict::UnderTrial => delivery.bytes = 0,
         }
@@ -162,7 +204,7 @@ impl Peer {
         } else if !self.migrator.unsettled() {
             // We were there, or could be, but are elsewhere by now: say so from there.
             let session = Arc::clone(&delivery.session);
-            self.announce(false, &session, turn);
+            self.announce(None, &session, turn);
         }
     }
 
@@ -176,8 +218,10 @@ impl Peer {
         let acknowledged = self.migrator.on_acknowledge(acknowledge, turn.now);
         if let Ok(proven) = acknowledged {
             self.paths.compare(acknowledge.claimed, delivery.arrival.source);
-            self.proofs.acknowledge(turn.now);
-            self.adopt(proven, true, Mover::Us, turn);
+            self.liveness.acknowledge(turn.now);
+            // Nobody moved if we only asked around: then the peer is where its answer says.
+            let mover = if self.moves.confirm() { Mover::Us } else { Mover::Peer };
+            self.adopt(proven, true, mover, turn);
             self.non_migrator.settle();
         }
         // Our echo may have been lost: then the peer repeats its acknowledgement, and needs the echo again.

@@ -81,15 +81,17 @@ impl Paths {
         self.rtt
     }
 
-    /// The peer answered what was asked on the active path; if from there, it is validated.
-    pub(crate) fn proven(&mut self, source: SocketAddr, rtt: Duration) {
-        self.rtt = Some(rtt);
-        self.validated |= self.active_remote() == Some(source);
+    /// The peer answered over the active path what was asked there; in this time, where it can be told.
+    pub(crate) fn proven(&mut self, rtt: Option<Duration>) {
+        self.validated = true;
+        if let Some(rtt) = rtt {
+            self.measured(rtt);
+        }
     }
 
-    /// Takes a round-trip time measured on the active path.
-    pub(crate) const fn measured(&mut self, rtt: Duration) {
-        self.rtt = Some(rtt);
+    /// Takes a round-trip time measured on the active path; it weighs as much as in RFC 6298 §2.3.
+    pub(crate) fn measured(&mut self, rtt: Duration) {
+        self.rtt = Some(self.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
     }
 
     /// Replaces the attachment points that the peer says it has, but for those that no peer can have.

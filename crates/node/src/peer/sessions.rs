@@ -34,7 +34,7 @@ impl Peer {
         turn: &mut Turn<'_>,
     ) -> Result<(), Discard> {
         self.handshaking.on_initiation(responder, sender, arrival, turn)?;
-        self.lane.stamp_received(false, turn.now);
+        self.lane.stamp_received(false, true, turn.now);
         // A plain peer roams by any authenticated message, as WireGuard says. A VC enhanced one has to prove the
         // new place first: its first message in the new session does.
         if !self.negotiation.enhanced() || self.paths.active().is_none() {
@@ -54,7 +54,7 @@ impl Peer {
         let known = self.negotiation.enhanced() && self.paths.active().is_some();
         let established = self.handshaking.on_response(response, arrival, turn)?;
         self.on_contact(anew, turn);
-        let mover = if self.migrator.unsettled() { Mover::Us } else { Mover::Roaming };
+        let mover = if self.moves.confirm() { Mover::Us } else { Mover::Roaming };
         match established.target {
             // Only whoever got our initiation there could answer it: the path is proven.
             Some((remote, local)) => {
@@ -104,6 +104,7 @@ impl Peer {
         self.on_contact(anew, turn);
         self.tell(Happening::SessionEstablished { initiated: false }, turn);
         if anew || self.reached_at_home(arrival, turn) {
+            self.moves.confirm();
             self.migrator.settle();
         }
         if confirmed.answered_to.is_some_and(|to| to.source == arrival.source) {
@@ -119,9 +120,9 @@ impl Peer {
 
     /// A handshake completed; `anew` if no session was alive before it.
     fn on_contact(&mut self, anew: bool, turn: &mut Turn<'_>) {
-        self.lane.stamp_received(false, turn.now);
+        self.lane.stamp_received(false, true, turn.now);
         self.lane.forget_unanswered();
-        self.proofs.acknowledge(turn.now);
+        self.liveness.acknowledge(turn.now);
         if anew {
             self.negotiation.restart();
         }

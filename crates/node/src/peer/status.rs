@@ -102,7 +102,7 @@ impl Peer {
             }),
             candidates: self.paths.candidates(),
             last_received: self.lane.last_received(),
-            last_acknowledged: self.proofs.acknowledged(),
+            last_acknowledged: self.liveness.acknowledged(),
             last_handshake: self.handshaking.completed_at(),
             handshakes: self.handshaking.completed(),
             moves_local: self.moves.ours,
@@ -121,7 +121,7 @@ impl Peer {
         match (self.handshaking.sealing(now), self.handshaking.in_flight()) {
             (None, true) => Condition::Handshaking,
             (None, false) => Condition::NoSession,
-            (Some(_), _) if fresh(self.lane.last_received()) && fresh(self.proofs.acknowledged()) => {
+            (Some(_), _) if fresh(self.lane.last_received()) && fresh(self.liveness.acknowledged()) => {
                 Condition::Proven
             }
             (Some(_), _) => Condition::Unproven,

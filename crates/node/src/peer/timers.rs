@@ -4,10 +4,11 @@ use stead_noise::schedule::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT};
 use stead_wire::options::VcOption;
 use stead_wire::time::{Duration, Instant};
 
+use super::liveness::{Due, Traffic};
 use super::migrator::Overdue;
 use super::{Peer, sealing};
 use crate::drops::Discard;
-use crate::event::Happening;
+use crate::event::{Happening, Suspension};
 use crate::node::Wake;
 use crate::turn::Turn;
 
@@ -20,7 +21,9 @@ impl Peer {
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, Wake)> {
         let pending = self.lane.watch();
         let owes = pending.unacknowledged.map(|since| since + KEEPALIVE_TIMEOUT);
-        let waits = pending.unanswered.map(|since| since + SILENCE);
+        let waits = pending.unanswered.map(|since| since + SILENCE).filter(|_| !self.negotiation.enhanced());
+        let traffic = Traffic { unanswered: pending.unanswered, ..self.traffic() };
+        let proof = self.liveness.poll_timeout(traffic, self.paths.rtt()).filter(|_| self.flowing());
         [
             (self.handshaking.poll_timeout(), Wake::Handshake),
             (self.negotiation.poll_timeout(), Wake::Probe),
@@ -29,7 +32,7 @@ impl Peer {
             (owes, Wake::Keepalive),
             (waits, Wake::Silence),
             (self.persistent_due(), Wake::PersistentKeepalive),
-            (self.proof_due(), Wake::Proof),
+            (proof, Wake::Proof),
         ]
         .into_iter()
         .filter_map(|(at, wake)| Some((at?, wake)))
@@ -43,6 +46,7 @@ impl Peer {
         if self.handshaking.handle_timeout(&targets, turn) {
             let dropped = self.stage.clear();
             turn.path.drops().count_many(Discard::HeldTooLong, dropped as u64);
+            self.migrator.give_up(turn.now);
             self.tell(Happening::HandshakeGaveUp { dropped }, turn);
         }
         if self.negotiation.handle_timeout(self.lane.last_received(), turn.now) {
@@ -51,7 +55,7 @@ impl Peer {
         self.move_on(turn);
         self.answer_silence(turn);
         self.keep_alive(turn);
-        self.ask_for_proof(turn);
+        self.watch_path(turn);
     }
 
     fn move_on(&mut self, turn: &mut Turn<'_>) {
@@ -59,19 +63,32 @@ impl Peer {
         let heard = self.lane.last_received();
         match (self.migrator.handle_timeout(session.as_deref(), heard, turn), &session) {
             (Overdue::No, _) | (Overdue::EchoDoubtful, None) => {}
-            (Overdue::EchoDoubtful, Some(session)) => self.announce(false, session, turn),
+            (Overdue::EchoDoubtful, Some(session)) => self.announce(None, session, turn),
             (Overdue::SessionDoubtful, _) => {
                 let targets = self.every_target(turn);
                 self.handshaking.begin(&targets, turn);
             }
         }
-        for lost in self.non_migrator.handle_timeout(session.as_deref(), turn) {
-            self.tell(Happening::PathUnproven { remote: lost.source }, turn);
+        let began = self.non_migrator.suspension();
+        let lost = self.non_migrator.handle_timeout(session.as_deref(), turn);
+        for unproven in &lost {
+            self.tell(Happening::PathUnproven { remote: unproven.source }, turn);
+        }
+        // The peer said that it has left, so the path that stays is in doubt until it answers.
+        let left = lost.iter().any(|unproven| unproven.announced) && self.flowing();
+        if let (Some((_, since)), Some(session), true) = (began, session, left)
+            && self.liveness.acknowledged() < Some(since)
+        {
+            self.announce(Some(Suspension::Silent), &session, turn);
         }
     }
 
+    /// WireGuard's way to doubt a path. A VC enhanced peer is asked much sooner, see
+    /// [`watch_path`](Self::watch_path).
     fn answer_silence(&mut self, turn: &mut Turn<'_>) {
-        if self.lane.unanswered_since().is_some_and(|since| turn.now >= since + SILENCE) {
+        if !self.negotiation.enhanced()
+            && self.lane.unanswered_since().is_some_and(|since| turn.now >= since + SILENCE)
+        {
             let targets = self.every_target(turn);
             self.handshaking.begin(&targets, turn);
             self.lane.forget_unanswered();
@@ -104,23 +121,44 @@ impl Peer {
         Some(last.map_or(Instant::ZERO, |last| last + interval))
     }
 
-    /// When a VC enhanced peer should be asked to prove that it hears us.
-    fn proof_due(&self) -> Option<Instant> {
-        let flowing = self.negotiation.enhanced() && self.suspension().is_none();
-        self.proofs.due(self.lane.last_sent()).filter(|_| flowing)
-    }
-
-    fn ask_for_proof(&mut self, turn: &mut Turn<'_>) {
-        if self.proof_due().is_none_or(|at| turn.now < at) {
-            return;
-        }
-        let token = turn.fresh_challenge();
-        self.proofs.ask(token, turn.now);
-        let (Some(session), Some(active)) = (self.handshaking.sealing(turn.now), self.paths.active()) else {
+    /// Asks a VC enhanced peer for proof that it hears us over the active path; when it gives none, looks for another
+    /// way to it.
+    fn watch_path(&mut self, turn: &mut Turn<'_>) {
+        let (Some(session), Some(active)) =
+            (self.handshaking.sealing(turn.now).cloned(), self.paths.active().cloned())
+        else {
+            self.liveness.lapse();
             return;
         };
-        let to = (active.remote, active.local.map(|point| point.ip()));
-        sealing::send(session, &[VcOption::PathChallenge(token)], to, turn);
-        self.lane.stamp_sent(false, turn.now);
+        match self.liveness.due(self.traffic(), self.paths.rtt(), turn.now) {
+            _ if !self.flowing() => {}
+            Due::Nothing => {}
+            Due::Challenge => {
+                let token = self.liveness.challenge(|| turn.fresh_challenge());
+                self.liveness.on_asked(token, turn.now);
+                let to = (active.remote, active.local.map(|point| point.ip()));
+                sealing::send(&session, &[VcOption::PathChallenge(token)], to, turn);
+                self.lane.stamp_sent(false, turn.now);
+            }
+            Due::Doubt => {
+                self.liveness.forget_question();
+                self.lane.forget_unanswered();
+                self.announce(Some(Suspension::Silent), &session, turn);
+            }
+        }
+    }
+
+    /// Whether packets go to a peer that can be asked for proof.
+    fn flowing(&self) -> bool {
+        self.negotiation.enhanced() && self.suspension().is_none()
+    }
+
+    /// What went over the active path.
+    pub(super) fn traffic(&self) -> Traffic {
+        Traffic {
+            unanswered: self.lane.unanswered_since(),
+            last_data: self.lane.last_data_sent(),
+            unvalidated: !self.paths.validated(),
+        }
     }
 }

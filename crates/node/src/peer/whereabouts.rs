@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use stead_wire::time::Instant;
 
 use super::Peer;
+use crate::event::Suspension;
 use crate::turn::Turn;
 
 /// The newest that the peer published for us. Its points are authenticated by the pair's key; where it appeared to be
@@ -39,7 +40,9 @@ impl Peer {
         self.paths.advertise(&known);
         let waiting = self.stage.len() > 0 || self.about.persistent_keepalive.is_some();
         match self.handshaking.sealing(turn.now).cloned() {
-            Some(session) if self.migrator.unsettled() => self.announce(true, &session, turn),
+            Some(session) if self.migrator.unsettled() => {
+                self.announce(Some(Suspension::Moving), &session, turn);
+            }
             Some(_) => {}
             None if waiting || self.handshaking.in_flight() => {
                 let targets = self.every_target(turn);

@@ -1,6 +1,7 @@
 //! Nodes talking to each other in a small world with virtual time.
 
 mod disorder;
+mod liveness;
 mod moves;
 mod numbers;
 mod options;

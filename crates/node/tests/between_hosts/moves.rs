@@ -307,6 +307,7 @@ fn after_an_outage_longer_than_the_session_the_handshake_comes_from_the_new_plac
     assert_eq!(world.received(alice).last().unwrap(), b"what did I miss?");
     assert_eq!(world.remote(alice), at("10.7.0.2"));
     assert_eq!(world.initiations(), 2);
+    assert_eq!((world.status(bob).moves_local, world.status(alice).moves_remote), (1, 1));
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn a_move_during_a_rekey_loses_nothing_whoever_began_it_and_whenever() {
             assert_eq!(world.texts(alice, 0).last().unwrap(), "moved", "{label}");
             assert_eq!(world.texts(bob, 0).last().unwrap(), "seen", "{label}");
             assert_eq!(world.remote(alice), at("10.7.0.2"), "{label}");
-            world.run_for(secs(30));
+            world.run_for(secs(20));
             assert_eq!(world.status(bob).condition, Condition::Proven, "{label}");
         }
     }

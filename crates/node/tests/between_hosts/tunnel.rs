@@ -119,6 +119,7 @@ fn replayed_datagrams_are_dropped_and_counted() {
     for flight in world.trace.clone() {
         world.inject(flight.source, flight.destination, flight.datagram);
     }
+    world.run_for(secs(2));
     let received = world.received(alice).len();
     let path = world.status(alice).path;
     world.run_for(secs(1));
