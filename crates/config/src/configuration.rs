@@ -125,6 +125,12 @@ impl Configuration {
 }
 
 fn read_raw(path: &Path, findings: &mut Vec<Finding>) -> Option<Raw> {
+    let document = read_document(path, findings)?;
+    Raw::read(&document, findings)
+}
+
+/// The file as YAML, or what kept it from being that.
+pub(crate) fn read_document(path: &Path, findings: &mut Vec<Finding>) -> Option<Document> {
     let bytes = match read_bounded(path) {
         Ok(bytes) => bytes,
         Err(mistake) => {
@@ -132,12 +138,11 @@ fn read_raw(path: &Path, findings: &mut Vec<Finding>) -> Option<Raw> {
             return None;
         }
     };
-    let document = Document::parse(&bytes).map_err(|mut found| findings.append(&mut found)).ok()?;
-    Raw::read(&document, findings)
+    Document::parse(&bytes).map_err(|mut found| findings.append(&mut found)).ok()
 }
 
 /// Where paths in a configuration begin.
-fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 

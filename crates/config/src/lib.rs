@@ -18,6 +18,7 @@ pub mod configuration;
 pub mod control_socket;
 pub mod mistake;
 pub mod report;
+pub mod service;
 pub mod template;
 pub mod value;
 pub mod warning;
@@ -32,6 +33,7 @@ mod section;
 
 pub use configuration::{Configuration, Peer, Route};
 pub use report::{Finding, Paint, Position, Report, Severity};
+pub use service::ServiceConfiguration;
 pub use value::endpoint::Endpoint;
 pub use value::prefix::{InterfaceAddress, Prefix};
 

@@ -11,6 +11,7 @@ use crate::value::interface_name::InterfaceNameFault;
 use crate::value::key::KeyFault;
 use crate::value::log_filter::LogFilterFault;
 use crate::value::prefix::{Prefix, PrefixFault};
+use crate::value::size::SizeFault;
 
 mod advice;
 
@@ -170,6 +171,16 @@ pub enum Mistake {
         found: String,
         /// Why not.
         fault: DurationFault,
+    },
+    /// No number of bytes.
+    #[error("`{key}`: `{found}` {fault}")]
+    Size {
+        /// Path of the key.
+        key: String,
+        /// As written.
+        found: String,
+        /// Why not.
+        fault: SizeFault,
     },
     /// No public key.
     #[error("`{key}` {fault}")]

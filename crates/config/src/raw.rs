@@ -146,7 +146,7 @@ fn interface_name(item: &Item<'_>) -> Result<InterfaceName, Mistake> {
     item.parsed("a name such as `stead0`", |key, found, fault| Mistake::InterfaceName { key, found, fault })
 }
 
-fn log_filter(item: &Item<'_>) -> Result<LogFilter, Mistake> {
+pub(crate) fn log_filter(item: &Item<'_>) -> Result<LogFilter, Mistake> {
     item.parsed("a level such as `info`", |key, _, fault| Mistake::LogFilter { key, fault })
 }
 
@@ -158,7 +158,7 @@ fn prefix(key: String, found: String, fault: crate::value::prefix::PrefixFault) 
     Mistake::Prefix { key, found, fault }
 }
 
-fn key_file(item: &Item<'_>) -> Result<String, Mistake> {
+pub(crate) fn key_file(item: &Item<'_>) -> Result<String, Mistake> {
     let path = item.text("the path of a file")?;
     if key::preshared(&path).is_ok() {
         return Err(Mistake::KeyInPlaceOfItsFile { key: item.path.clone() });
@@ -166,7 +166,7 @@ fn key_file(item: &Item<'_>) -> Result<String, Mistake> {
     Ok(path)
 }
 
-fn port(item: &Item<'_>) -> Result<u16, Mistake> {
+pub(crate) fn port(item: &Item<'_>) -> Result<u16, Mistake> {
     let expected = "a UDP port from 1 to 65535, or 0 for any free one";
     let port = item.number(expected)?;
     u16::try_from(port).map_err(|_| out_of_range(item, port, expected))
@@ -179,7 +179,7 @@ fn mtu(item: &Item<'_>) -> Result<u16, Mistake> {
     }
 }
 
-fn public_key(item: &Item<'_>) -> Result<PublicKey, Mistake> {
+pub(crate) fn public_key(item: &Item<'_>) -> Result<PublicKey, Mistake> {
     let text = item.text("the peer's public key")?;
     key::public(&text).map_err(|fault| Mistake::PublicKey { key: item.path.clone(), fault })
 }
@@ -199,7 +199,7 @@ fn keepalive(item: &Item<'_>) -> Result<Option<Duration>, Mistake> {
     Ok(Some(duration))
 }
 
-fn out_of_range(item: &Item<'_>, found: impl ToString, expected: &'static str) -> Mistake {
+pub(crate) fn out_of_range(item: &Item<'_>, found: impl ToString, expected: &'static str) -> Mistake {
     Mistake::OutOfRange { key: item.path.clone(), found: found.to_string(), expected }
 }
 

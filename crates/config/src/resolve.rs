@@ -102,7 +102,7 @@ fn resolve_peer(raw: RawPeer, directory: &Path, findings: &mut Vec<Finding>) -> 
     Some(Peer { name: raw.name, public_key, preshared_key, endpoints, allowed_ips, persistent_keepalive })
 }
 
-fn load_secret(
+pub(crate) fn load_secret(
     file: &Located<String>,
     directory: &Path,
     findings: &mut Vec<Finding>,

@@ -9,3 +9,4 @@ pub mod interface_name;
 pub mod key;
 pub mod log_filter;
 pub mod prefix;
+pub mod size;

@@ -85,6 +85,6 @@ impl Default for Quotas {
 impl Default for RelayLimits {
     /// A video call for a pair, some fifty of them in all.
     fn default() -> Self {
-        Self { rate: 1 << 20, burst: 256 << 10, total: 16 << 20 }
+        Self { rate: 1_000_000, burst: 256_000, total: 16_000_000 }
     }
 }

@@ -41,6 +41,7 @@ impl Mistake {
             Self::LogFilter { .. } => "expected `off`, `error`, `warn`, `info`, `debug` or `trace`".into(),
             Self::Path { .. } => "expected the path of a file".into(),
             Self::Duration { .. } => "expected a whole number and its unit, such as `25s` or `5m`".into(),
+            Self::Size { .. } => "expected a whole number and its unit, such as `256kB` or `1MB`".into(),
             Self::PublicKey { .. } => "expected the peer's public key, 44 characters of base64".into(),
             Self::Endpoint { .. } => "expected `ip:port`, `\"[ipv6]:port\"` or `name:port`".into(),
             Self::Prefix { .. } => {
@@ -104,6 +105,7 @@ impl Mistake {
             Self::PeerName { .. } => "choose a name that can be typed on a command line".into(),
             Self::LogFilter { fault, .. } => fault.hint(),
             Self::Duration { fault, .. } => fault.hint(),
+            Self::Size { fault, .. } => fault.hint(),
             Self::PublicKey { fault, .. } => fault.hint().into(),
             Self::Endpoint { found, fault, .. } => fault.hint(found),
             Self::Prefix { fault, .. } => fault.hint(),
