@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 mod client;
 mod report;
 mod server;
+mod service_report;
 
 pub use client::{ControlError, ask};
 pub use report::{
@@ -20,6 +21,7 @@ pub use report::{
     PeerState, StatusReport,
 };
 pub use server::{BindError, Question, Server};
+pub use service_report::{HeldReport, NotificationReport, PublicationReport, RelayReport, ServiceReport};
 
 /// Version of requests and replies. A client refuses any other.
 pub const VERSION: u32 = 1;
@@ -31,7 +33,7 @@ pub const LONGEST_REQUEST: usize = 4096;
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Request {
-    /// A [`StatusReport`].
+    /// A [`StatusReport`], or a [`ServiceReport`] of a subscribe-notify service.
     Status,
     /// A [`ConnectionReport`] for each active connection.
     Connections,
@@ -55,6 +57,8 @@ pub struct Reply {
 pub enum Outcome {
     /// To [`Request::Status`].
     Status(Box<StatusReport>),
+    /// To [`Request::Status`], from a subscribe-notify service.
+    Service(Box<ServiceReport>),
     /// To [`Request::Connections`].
     Connections(Vec<ConnectionReport>),
     /// To [`Request::Stop`]: the daemon is about to end.

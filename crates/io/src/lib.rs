@@ -1,4 +1,4 @@
-//! The IO around the sans-IO node: TUN device, UDP sockets, address monitor, clock, workers, control socket.
+//! The IO around the sans-IO node and the sans-IO service: TUN device, UDP sockets, address monitor, clock, workers, control socket.
 //!
 //! Nothing here knows what a message means. Platform code sits in one module per platform, below the module
 //! whose interface it serves (`tun/linux.rs`, `monitor/linux.rs`, …).
@@ -9,6 +9,7 @@ pub mod driver;
 pub mod drops;
 pub mod monitor;
 pub mod offload;
+pub mod service;
 pub mod tun;
 pub mod udp;
 
