@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Init(InitArgs),
     Check(CheckArgs),
     Up(UpArgs),
+    Sns(SnsArgs),
     Status(StatusArgs),
     Connections(ConnectionsArgs),
     Completions(CompletionsArgs),
@@ -108,6 +109,28 @@ pub(crate) struct UpArgs {
     pub(crate) file: PathBuf,
 }
 
+/// Run a subscribe-notify service in the foreground
+///
+/// Nodes that list it find each other after both moved, and behind NATs. Prints `stead: ready` when it
+/// answers. Ctrl-C, SIGTERM and `stop` over the control socket end it. Needs neither root nor an
+/// interface, only a UDP port that the world can reach. It is not trusted: what nodes publish for each
+/// other is sealed, and it cannot forge what they would believe.
+#[derive(Args, Debug)]
+pub(crate) struct SnsArgs {
+    /// The service's configuration; `configs/subscribe-notify-service.yaml` explains every key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Only check the configuration and say what it means
+    #[arg(long, conflicts_with = "status")]
+    pub(crate) check: bool,
+    /// Show the service that runs this configuration: what it holds and what it did
+    #[arg(long)]
+    pub(crate) status: bool,
+    /// With --status: print one line of JSON; durations in microseconds
+    #[arg(long, requires = "status")]
+    pub(crate) json: bool,
+}
+
 /// Show the running node and what is proven of its peers
 ///
 /// For each peer the age of the last proof in each direction: when it was last heard, and when it
@@ -182,6 +205,15 @@ mod tests {
         assert!(Cli::try_parse_from(["stead", "status", "--socket", "s", "--json"]).is_ok());
         assert!(Cli::try_parse_from(["stead", "status", "a.yaml", "--socket", "s"]).is_err());
         assert!(Cli::try_parse_from(["stead", "connections", "-i", "a", "--socket", "s"]).is_err());
+    }
+
+    #[test]
+    fn a_service_needs_its_configuration_and_is_run_checked_or_asked() {
+        assert!(Cli::try_parse_from(["stead", "sns", "--config", "a.yaml"]).is_ok());
+        assert!(Cli::try_parse_from(["stead", "sns", "--config", "a.yaml", "--status", "--json"]).is_ok());
+        assert!(Cli::try_parse_from(["stead", "sns", "--config", "a.yaml", "--json"]).is_err());
+        assert!(Cli::try_parse_from(["stead", "sns", "--config", "a", "--status", "--check"]).is_err());
+        assert!(Cli::try_parse_from(["stead", "sns"]).is_err());
     }
 
     #[test]

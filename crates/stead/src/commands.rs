@@ -8,5 +8,6 @@ pub(crate) mod init;
 pub(crate) mod keygen;
 pub(crate) mod man;
 pub(crate) mod pubkey;
+pub(crate) mod sns;
 pub(crate) mod status;
 pub(crate) mod up;

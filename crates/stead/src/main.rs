@@ -1,12 +1,13 @@
 //! stead keeps connections alive while hosts move. This is the program; the work is done in the
 //! crates below it.
 //!
-//! `cli` says what can be asked, `commands` has a file for each answer, `render` and `terminal` put
+//! `cli` says what can be asked, `commands` has a file for each answer, `foreground` keeps those going that last, `render` and `terminal` put
 //! answers before people, `failure` says why there is none.
 
 mod cli;
 mod commands;
 mod failure;
+mod foreground;
 mod key_file;
 mod render;
 mod terminal;
@@ -32,6 +33,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Init(arguments) => commands::init::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Up(arguments) => commands::up::run(&arguments),
+        Command::Sns(arguments) => commands::sns::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Connections(arguments) => commands::connections::run(&arguments),
         Command::Completions(arguments) => commands::completions::run(&arguments),

@@ -2,6 +2,7 @@
 
 pub(crate) mod connections;
 pub(crate) mod quantity;
+pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod table;
 

@@ -8,11 +8,15 @@ use crate::failure::Failure;
 use crate::{render, terminal};
 
 pub(crate) fn run(arguments: &StatusArgs) -> Result<(), Failure> {
-    let Outcome::Status(report) = daemon::ask(&arguments.daemon, Request::Status)? else {
-        return Err(daemon::beside_the_point());
+    let paint = terminal::stdout_paint();
+    let text = match daemon::ask(&arguments.daemon, Request::Status)? {
+        Outcome::Status(report) if arguments.json => render::json_line(&report),
+        Outcome::Status(report) => render::status::render(&report, paint),
+        Outcome::Service(report) if arguments.json => render::json_line(&report),
+        Outcome::Service(report) => render::service::render(&report, paint),
+        Outcome::Connections(_) | Outcome::Stopped(_) | Outcome::Error(_) => {
+            return Err(daemon::beside_the_point());
+        }
     };
-    if arguments.json {
-        return terminal::print(&render::json_line(&report));
-    }
-    terminal::print(&render::status::render(&report, terminal::stdout_paint()))
+    terminal::print(&text)
 }

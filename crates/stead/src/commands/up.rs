@@ -3,7 +3,6 @@
 use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
-use std::io;
 
 use stead_config::{Configuration, Endpoint, Peer};
 use stead_io::driver::{Daemon, DaemonSettings, StartError};
@@ -13,19 +12,17 @@ use tokio::net::lookup_host;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::UpArgs;
 use crate::failure::Failure;
+use crate::foreground::{log_to_stderr, runtime, split_hint, stop_signal};
 use crate::terminal;
 
 pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
     let configuration = Configuration::load(&arguments.file)?;
     terminal::warn(&configuration.warnings.render(terminal::stderr_paint()));
-    log_to_stderr(&configuration);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Failure::refused(format!("the system gave no means to wait for packets: {error}"), "try again")
-    })?;
+    log_to_stderr(configuration.log.as_str());
+    let runtime = runtime()?;
     let outcome = runtime.block_on(serve(configuration));
     // The system's resolver may still wait for an answer that nobody needs any more.
     runtime.shutdown_background();
@@ -35,10 +32,7 @@ pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
 /// From the configuration to the end of the program.
 async fn serve(configuration: Configuration) -> Result<(), Failure> {
     // Asked for before anything is made, so that no signal finds something that it would leave behind.
-    let stop = stop_signal().map_err(|error| {
-        Failure::refused(format!("the system lets no signals be awaited: {error}"), "try again")
-    })?;
-    let mut stop = pin!(stop);
+    let mut stop = pin!(stop_signal()?);
     let settings = tokio::select! {
         settings = daemon_settings(configuration) => settings,
         () = &mut stop => return Ok(()),
@@ -130,63 +124,9 @@ fn refusal(error: &StartError) -> Failure {
     split_hint(&error.to_string())
 }
 
-/// The IO crate's errors end with their hint.
-fn split_hint(text: &str) -> Failure {
-    match text.split_once("\nhint: ") {
-        Some((what, hint)) => Failure::refused(what, hint),
-        None => Failure::refused(text, "`log: debug` in the configuration may show more"),
-    }
-}
-
-/// Log lines go to standard error, so that standard output says only when the node is ready.
-fn log_to_stderr(configuration: &Configuration) {
-    let filter = EnvFilter::new(configuration.log.as_str());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
-}
-
-/// Resolves when the user or the system wants the program to end.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => info!("Interrupted"),
-            _ = terminate.recv() => info!("Told to terminate"),
-            _ = hang_up.recv() => info!("The terminal is gone"),
-        }
-    })
-}
-
-/// Resolves when the user or the system wants the program to end.
-#[cfg(windows)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
-    let (mut c, mut brk) = (ctrl_c()?, ctrl_break()?);
-    let (mut close, mut shutdown) = (ctrl_close()?, ctrl_shutdown()?);
-    Ok(async move {
-        tokio::select! {
-            _ = c.recv() => info!("Interrupted"),
-            _ = brk.recv() => info!("Interrupted"),
-            _ = close.recv() => info!("The console is closed"),
-            _ = shutdown.recv() => info!("The system shuts down"),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_with_a_hint_keeps_them_apart() {
-        let Failure::Refused { what, hint } = split_hint("no device\nhint: be root") else {
-            panic!("refused")
-        };
-        assert_eq!((what.as_str(), hint.as_str()), ("no device", "be root"));
-    }
 
     #[tokio::test]
     async fn an_endpoint_that_is_an_address_is_not_looked_up_and_a_name_is() {
