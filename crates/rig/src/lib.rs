@@ -44,7 +44,6 @@ pub mod report;
 pub mod requirements;
 pub mod run;
 pub mod scenario;
-pub mod simulator;
 #[cfg(target_os = "linux")]
 pub mod statistics;
 #[cfg(target_os = "linux")]

@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod netns;
+mod sim;
 
 use crate::scenario::{Measured, Scenario, Verdict, WorldKind, judge};
 
@@ -55,7 +56,7 @@ pub fn play(scenario: &Scenario, world: WorldKind, seed: u64) -> Result<Played, 
     let drawn = scenario.drawn(seed);
     let measured = match world {
         WorldKind::Netns => netns(&drawn)?,
-        WorldKind::Sim => return Err(PlayError::Unavailable("there is no simulator".to_owned())),
+        WorldKind::Sim => sim::play(&drawn, seed),
     };
     let verdicts = judge(&drawn, &measured);
     Ok(Played {

@@ -5,7 +5,7 @@
 //! - A node's active path to a VC enhanced peer leads to a place from which that peer never spoke.
 //! - An entry of a node's table belongs to another peer than the one whose address it names.
 //!
-//! A [`Finding`] of the first two kinds is what `forged` counts: a forgery or a replay that changed something.
+//! A [`Finding`] of the first two kinds is a forgery or a replay that changed something.
 
 use core::fmt;
 use core::hash::{Hash as _, Hasher as _};
@@ -51,17 +51,6 @@ pub enum Wrong {
         /// The virtual address it is for.
         address: IpAddr,
     },
-}
-
-impl Wrong {
-    /// Whether a forgery or a replay changed something.
-    #[must_use]
-    pub const fn is_forgery(&self) -> bool {
-        match self {
-            Self::StrangePacket { .. } | Self::StrangePath { .. } => true,
-            Self::WrongPeer { .. } => false,
-        }
-    }
 }
 
 impl fmt::Display for Wrong {

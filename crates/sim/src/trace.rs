@@ -142,7 +142,8 @@ impl Trace {
         forgotten.into_iter().chain(self.records.iter().map(|record| record.line(names))).collect()
     }
 
-    /// The lines without plain data that went its way: what is left tells the story. The last `most` of them.
+    /// The lines without plain data that went its way, or was lost by a link, and without what attackers put on the
+    /// line: what is left tells the story. The last `most` of them.
     #[must_use]
     pub fn story(&self, names: &[&str], most: usize) -> Vec<String> {
         let told: Vec<&Record> = self.records.iter().filter(|record| !record.is_routine()).collect();
@@ -158,12 +159,13 @@ impl Trace {
 }
 
 impl Record {
-    /// Data that was sent or delivered, and nothing more.
+    /// Data that was sent, delivered or lost by chance, and what an attacker made of it.
     const fn is_routine(&self) -> bool {
         match &self.what {
             What::Sent { seen, .. } | What::Delivered { by: Some(_), seen, .. } => seen.kind.is_data(),
-            // That it was put on the line is told.
-            What::Delivered { by: None, .. } => true,
+            What::Dropped { why: Drop::Link(_), seen, .. } => seen.kind.is_data(),
+            // There are as many of these as there is data.
+            What::Injected { .. } | What::Delivered { by: None, .. } => true,
             _ => false,
         }
     }

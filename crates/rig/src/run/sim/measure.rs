@@ -68,11 +68,12 @@ fn pair_measured(world: &World, host: HostId, other: HostId) -> Option<PairMeasu
 }
 
 fn host_measured(world: &World, host: HostId) -> HostMeasured {
-    let changed =
-        world.findings().iter().filter(|finding| finding.host == host && finding.wrong.is_forgery());
     let drops = world.status(host).map(|status| status.drops).unwrap_or_default();
     HostMeasured {
-        forged: changed.count() as u64,
+        forged: drops.iter().filter(|(label, _)| label.starts_with(FORGED)).map(|(_, count)| count).sum(),
         drops: drops.into_iter().map(|(label, count)| (label.to_owned(), count)).collect(),
     }
 }
+
+/// How the labels of drops begin that failed authentication.
+const FORGED: &str = "forged-";
