@@ -59,6 +59,8 @@ pub(crate) struct Peer {
     stage: Stage,
     suspended: Option<(Suspension, Instant)>,
     moves: Moves,
+    /// When we last chose a path, by the first answer to our updates.
+    chosen_at: Option<Instant>,
     /// When the persistent keepalive last found nobody to go to.
     keepalive_tried: Option<Instant>,
 }
@@ -110,6 +112,7 @@ impl Peer {
             stage: Stage::default(),
             suspended: None,
             moves: Moves::default(),
+            chosen_at: None,
             keepalive_tried: None,
         }
     }
