@@ -37,6 +37,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(200);
 /// is that for a slow phone network). The peer repeats its update all the while.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(3);
 
+/// How long the peer may need to follow us: some round trips.
+const FOLLOWING: Duration = Duration::from_millis(500);
+
 /// The peer's moves.
 #[derive(Debug, Default)]
 pub(crate) struct NonMigrator {
@@ -44,6 +47,8 @@ pub(crate) struct NonMigrator {
     newest: Option<u64>,
     /// Whether the peer knows what became of that update.
     concluded: bool,
+    /// Until then the peer may still be on its way to the active path.
+    followed_until: Option<Instant>,
     trials: Vec<Trial>,
 }
 
@@ -170,6 +175,9 @@ impl NonMigrator {
             trial.allowance.credit(bytes);
             return;
         }
+        if self.followed_until.is_some_and(|until| turn.now < until) {
+            return;
+        }
         if let Some(trial) = self.begin(arrival, Question::Sighted, None, turn) {
             trial.allowance.credit(bytes);
             trial.ask(session, turn);
@@ -209,9 +217,10 @@ impl NonMigrator {
         self.trials.iter_mut().for_each(|trial| trial.held_since = None);
     }
 
-    /// The peer itself is about to follow us, so it is not asked where it is.
-    pub(crate) fn forget_sightings(&mut self) {
+    /// The peer is about to follow us to the active path: what it sends meanwhile from elsewhere is nothing to follow.
+    pub(crate) fn on_followed(&mut self, now: Instant) {
         self.trials.retain(Trial::announced);
+        self.followed_until = Some(now + FOLLOWING);
     }
 
     /// The path was proven otherwise, for instance by a handshake.

@@ -220,7 +220,7 @@ impl Peer {
                 let (session, bytes) = (Arc::clone(&delivery.session), core::mem::take(&mut delivery.bytes));
                 self.non_migrator.on_sighting(arrival, bytes, &session, turn);
             } else if self.chooses(turn) {
-                self.non_migrator.forget_sightings();
+                self.non_migrator.on_followed(turn.now);
             }
         } else if !self.migrator.unsettled() {
             // We were there, or could be, but are elsewhere by now: say so from there.

@@ -1,5 +1,6 @@
 //! Nodes talking to each other in a small world with virtual time.
 
+mod choices;
 mod disorder;
 mod liveness;
 mod moves;
