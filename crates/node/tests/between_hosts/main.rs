@@ -7,6 +7,8 @@ mod moves;
 mod numbers;
 mod options;
 mod plain;
+mod relayed;
+mod rendezvous;
 mod restarts;
 mod troubles;
 mod tunnel;
