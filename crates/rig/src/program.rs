@@ -1,8 +1,10 @@
 //! Command line of the rig's program: one module per command.
 
 mod bench;
+mod both_move;
 mod demo;
 mod moves;
+mod nat_pairs;
 mod run;
 mod scene;
 mod terminal;
@@ -42,6 +44,48 @@ enum Command {
     Run(RunArguments),
     /// Plays scenarios in the simulator with many seeds; prints the seeds that fail and how to repeat them.
     Sweep(SweepArguments),
+    /// Two nodes behind every pair of NAT kinds: which reach each other directly, which by relay.
+    NatPairs(NatPairsArguments),
+    /// Both ends of a connection move in the same instant, over and over; each with its stall.
+    BothMove(BothMoveArguments),
+}
+
+#[derive(Args, Debug)]
+struct NatPairsArguments {
+    /// Where: in virtual time, or in network namespaces with real programs (needs root).
+    #[arg(long, default_value = "sim", value_parser = world)]
+    world: WorldKind,
+    /// Draws what is left open.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct BothMoveArguments {
+    /// Where: in virtual time, or in network namespaces with real programs (needs root).
+    #[arg(long, default_value = "sim", value_parser = world)]
+    world: WorldKind,
+    /// How many times.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// How long both are nowhere each time.
+    #[arg(long, default_value = "100ms", value_parser = units::duration)]
+    dark: Duration,
+    /// How far each network is from the internet's middle, one way.
+    #[arg(long, default_value = "10ms", value_parser = units::duration)]
+    delay: Duration,
+    /// Puts one of the two behind a NAT, wherever it goes.
+    #[arg(long)]
+    nat: bool,
+    /// Draws what is left open.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -192,6 +236,16 @@ fn run(command: &Command) -> Result<bool, RigError> {
         }
         Command::Run(arguments) => {
             let report = run::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+        Command::NatPairs(arguments) => {
+            let report = nat_pairs::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+        Command::BothMove(arguments) => {
+            let report = both_move::run(arguments, &terminal)?;
             terminal.json(arguments.json, &report);
             Ok(report.held)
         }

@@ -41,6 +41,17 @@ pub fn judge(scenario: &Scenario, measured: &Measured) -> Vec<Verdict> {
 /// None if nothing ever arrived.
 #[must_use]
 pub fn stall(traffic: &Traffic, measured: &TrafficMeasured, world: &Measured) -> Option<Duration> {
+    stall_within(traffic, measured, world, (Duration::ZERO, Duration::MAX))
+}
+
+/// As [`stall`], of the gaps that touch a time.
+#[must_use]
+pub fn stall_within(
+    traffic: &Traffic,
+    measured: &TrafficMeasured,
+    world: &Measured,
+    time: (Duration, Duration),
+) -> Option<Duration> {
     let last = measured.arrivals.last?;
     let silent_until = match traffic.kind {
         Kind::UdpTicker { lasts, .. } => traffic.start + lasts,
@@ -49,7 +60,8 @@ pub fn stall(traffic: &Traffic, measured: &TrafficMeasured, world: &Measured) ->
     let dark = lights_out(&world.dark, [&traffic.from, &traffic.to]);
     let open = Some((last, silent_until)).filter(|(from, to)| from < to);
     let gaps = measured.arrivals.gaps.iter().copied().chain(open);
-    Some(gaps.map(|gap| without(gap, &dark)).max().unwrap_or_default())
+    let touching = gaps.filter(|(from, to)| *to > time.0 && *from < time.1);
+    Some(touching.map(|gap| without(gap, &dark)).max().unwrap_or_default())
 }
 
 /// When one of the two was dark: in order, and nothing twice.

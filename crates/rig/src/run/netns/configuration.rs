@@ -86,15 +86,15 @@ impl Plan {
     }
 
     /// A service's configuration.
-    pub(super) fn service(&self, window: Duration, relay: bool, key_file: &str) -> String {
+    pub(super) fn service(window: Duration, relay: bool, socket: &str, key_file: &str) -> String {
         format!(
             "private_key_file: {key_file}\n\
              listen_port: {PORT}\n\
+             control_socket: {socket}\n\
              window: {}ms\n\
-             relay: {}\n\
-             log: {}\n",
+             {}log: {}\n",
             window.as_millis(),
-            if relay { "on" } else { "off" },
+            if relay { "" } else { "relay: off\n" },
             log_level(),
         )
     }

@@ -112,7 +112,7 @@ impl Running {
                 ready(host.spawn(command)?)?
             }
             Role::Sns { window, relay } => {
-                let text = self.plan.service(window, relay, KEY_FILE);
+                let text = Plan::service(window, relay, SOCKET, KEY_FILE);
                 let file = tunnel::write_secret(host, "sns.yaml", text)?;
                 let mut command = tunnel::stead_command(&["sns", "--config"])?;
                 command.arg(file);
@@ -198,7 +198,7 @@ const KEY_FILE: &str = "private.key";
 /// How the labels of drops begin that failed authentication.
 const FORGED: &str = "forged-";
 /// What every program of this project prints once it is ready.
-const READY: &str = "ready";
+const READY: &str = "stead: ready";
 /// It takes milliseconds; a debug build on a busy machine may take seconds.
 const READY_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a program may take to tidy up after SIGTERM.
