@@ -51,16 +51,24 @@ impl Requirements {
         let Err(reason) = Self::check_with(programs) else {
             return true;
         };
-        assert!(
-            env::var("STEAD_RIG").as_deref() != Ok("required"),
-            "{test} cannot run, and STEAD_RIG=required: {reason}"
-        );
-        // The harness captures print macros only; a skip must be seen.
-        // In one piece, or tests that skip at the same time would write into each other's lines.
-        let line = format!("skipped: {test}: {reason}\n");
-        let _unseen = io::stderr().write_all(line.as_bytes());
+        skip(test, &reason);
         false
     }
+}
+
+/// For tests: says `skipped: <reason>` on standard error, past the test harness's capture.
+///
+/// # Panics
+/// If the environment says `STEAD_RIG=required`: where the world must run, skipping is a failure.
+pub fn skip(test: &str, reason: &str) {
+    assert!(
+        env::var("STEAD_RIG").as_deref() != Ok("required"),
+        "{test} cannot run, and STEAD_RIG=required: {reason}"
+    );
+    // The harness captures print macros only; a skip must be seen.
+    // In one piece, or tests that skip at the same time would write into each other's lines.
+    let line = format!("skipped: {test}: {reason}\n");
+    let _unseen = io::stderr().write_all(line.as_bytes());
 }
 
 #[cfg(not(target_os = "linux"))]
