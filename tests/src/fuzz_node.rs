@@ -105,6 +105,7 @@ impl Stage {
                 listen_port: PORT,
                 mtu: 1420,
                 connections: CONNECTIONS,
+                services: Vec::new(),
                 peers: vec![peer],
             };
             let wall = UnixTime(Duration::from_secs(1_767_225_600));

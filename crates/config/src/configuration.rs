@@ -36,6 +36,8 @@ pub struct Configuration {
     pub log: LogFilter,
     /// How many entries the LCT table may have.
     pub connection_limit: usize,
+    /// The subscribe-notify services, by name.
+    pub services: Vec<Service>,
     /// The peers, by name.
     pub peers: Vec<Peer>,
     /// Doubts that do not forbid using it.
@@ -58,6 +60,22 @@ pub struct Peer {
     pub allowed_ips: Vec<Prefix>,
     /// How often to say something when there is nothing to say.
     pub persistent_keepalive: Option<Duration>,
+}
+
+/// A checked subscribe-notify service.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Service {
+    /// What people call it.
+    pub name: String,
+    /// Who it is.
+    pub public_key: PublicKey,
+    /// Where it waits, in the written order, none twice.
+    pub endpoints: Vec<Endpoint>,
+    /// Whether it may relay what no direct path carries.
+    pub relay: bool,
+    /// How often a node behind a NAT says something to it, so that it can be told where its peers are.
+    pub keepalive: Option<Duration>,
 }
 
 /// A route into the tunnel.

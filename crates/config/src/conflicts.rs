@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use stead_noise::keys::PublicKey;
 
 use crate::mistake::Mistake;
-use crate::raw::{RawPeer, Whereabouts};
+use crate::raw::{RawPeer, RawService, Whereabouts};
 use crate::report::Finding;
 use crate::value::endpoint::Endpoint;
 use crate::value::prefix::{InterfaceAddress, Prefix};
@@ -24,6 +24,27 @@ pub(crate) fn between_keys(peers: &[RawPeer], own_key: Option<PublicKey>, findin
             findings.push(Finding::mistake(Some(key.place), mistake));
         } else {
             owners.insert(key.value, (&raw.name, key.place.line));
+        }
+    }
+}
+
+/// A service is neither this node, nor a peer, nor another service.
+pub(crate) fn between_services(
+    services: &[RawService],
+    peers: &[RawPeer],
+    own_key: Option<PublicKey>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut owners: HashMap<PublicKey, String> = HashMap::new();
+    owners.extend(own_key.map(|key| (key, "this node".to_owned())));
+    for raw in peers {
+        owners.extend(raw.public_key.as_ref().map(|key| (key.value, format!("peer `{}`", raw.name))));
+    }
+    for raw in services {
+        let Some(key) = &raw.public_key else { continue };
+        let service = raw.name.clone();
+        if let Some(owner) = owners.insert(key.value, format!("service `{service}`")) {
+            findings.push(Finding::mistake(Some(key.place), Mistake::ServiceKey { service, owner }));
         }
     }
 }
@@ -58,14 +79,14 @@ fn is_derived(prefix: Prefix) -> bool {
     }
 }
 
-/// Who can speak first, and whether two peers are said to be in one place.
-pub(crate) fn between_endpoints(peers: &[RawPeer], findings: &mut Vec<Finding>) {
+/// Who can speak first, and whether two peers are said to be in one place. With a service, everybody can be found.
+pub(crate) fn between_endpoints(peers: &[RawPeer], found_by_service: bool, findings: &mut Vec<Finding>) {
     let mut owners: HashMap<&Endpoint, (&str, usize)> = HashMap::new();
     for raw in peers {
-        if raw.whereabouts == Whereabouts::Unsaid {
+        if raw.whereabouts == Whereabouts::Unsaid && !found_by_service {
             findings.push(Finding::warning(Some(raw.place), Warning::NoEndpoint { peer: raw.name.clone() }));
         }
-        if raw.whereabouts != Whereabouts::Named {
+        if raw.whereabouts != Whereabouts::Named && !found_by_service {
             findings.extend(idle_keepalive(raw));
         }
         for endpoint in &raw.endpoints {

@@ -144,6 +144,12 @@ pub enum Mistake {
         /// As written.
         name: String,
     },
+    /// A service's name that would be ambiguous on a terminal or a command line.
+    #[error("service `{}` has a name that cannot be shown as it is", name.escape_default())]
+    ServiceName {
+        /// As written.
+        name: String,
+    },
     /// No log filter.
     #[error("`{key}` {fault}")]
     LogFilter {
@@ -261,6 +267,14 @@ pub enum Mistake {
         first: String,
         /// Line of the first key.
         first_line: usize,
+    },
+    /// A service that is somebody else: whoever answers there could be either.
+    #[error("service `{service}` has the public key of {owner}")]
+    ServiceKey {
+        /// The service.
+        service: String,
+        /// Whose key it is: this node's, a peer's, another service's.
+        owner: String,
     },
     /// Two peers answer for the same block: packets could go to either.
     #[error("peers `{first}` and `{peer}` both claim {prefix}")]

@@ -3,6 +3,8 @@
 //! Nothing here looks beyond the file, and no value is compared with another; that is the second
 //! half ([`resolve`](crate::resolve)).
 
+mod service;
+
 use core::time::Duration;
 
 use stead_noise::keys::PublicKey;
@@ -18,6 +20,8 @@ use crate::value::key;
 use crate::value::log_filter::LogFilter;
 use crate::value::prefix::{InterfaceAddress, Prefix};
 
+pub(crate) use self::service::RawService;
+
 /// A configuration as it is written.
 #[derive(Debug)]
 pub(crate) struct Raw {
@@ -29,6 +33,7 @@ pub(crate) struct Raw {
     pub(crate) control_socket: Option<Located<String>>,
     pub(crate) log: Option<Located<LogFilter>>,
     pub(crate) connection_limit: Option<Located<usize>>,
+    pub(crate) services: Vec<RawService>,
     pub(crate) peers: Vec<RawPeer>,
     /// Whether anything stands under `peers:`, good or bad.
     pub(crate) names_peers: bool,
@@ -83,6 +88,7 @@ impl Raw {
             control_socket: top.optional("control_socket", |item| item.text("the path of a socket")),
             log: top.optional("log", log_filter),
             connection_limit: connection_limit(&mut top),
+            services: service::services(&mut top),
             names_peers: top.is_attempted("peers") && !top.item("peers").is_some_and(|item| item.is_hollow()),
             peers: peers(&mut top),
             peers_place,
@@ -222,7 +228,7 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(1);
 /// … to what fits 16 bits. Longer is longer than any NAT remembers.
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 
-const TOP_KEYS: [&str; 9] = [
+const TOP_KEYS: [&str; 10] = [
     "interface",
     "private_key_file",
     "listen_port",
@@ -231,6 +237,7 @@ const TOP_KEYS: [&str; 9] = [
     "control_socket",
     "log",
     "connections",
+    "services",
     "peers",
 ];
 

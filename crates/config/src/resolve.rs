@@ -3,14 +3,15 @@
 //! Key files are read, defaults filled in, values compared with each other. Like the first half it
 //! goes on after a mistake, so that all of them are reported together.
 
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 
 use stead_noise::keys::{PresharedKey, StaticSecret};
 
-use crate::configuration::{Configuration, Peer};
+use crate::configuration::{Configuration, Peer, Service};
 use crate::conflicts;
 use crate::control_socket;
-use crate::raw::{Raw, RawPeer};
+use crate::raw::{Raw, RawPeer, RawService};
 use crate::report::{Finding, Report};
 use crate::secrets::KeyFile;
 use crate::section::Located;
@@ -40,10 +41,13 @@ impl Raw {
         }
         conflicts::between_keys(&self.peers, own_key, findings);
         conflicts::between_claims(&self.peers, &addresses, findings);
-        conflicts::between_endpoints(&self.peers, findings);
+        conflicts::between_services(&self.services, &self.peers, own_key, findings);
+        conflicts::between_endpoints(&self.peers, !self.services.is_empty(), findings);
         let mut peers: Vec<_> =
             self.peers.into_iter().filter_map(|peer| resolve_peer(peer, directory, findings)).collect();
         peers.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut services: Vec<_> = self.services.into_iter().filter_map(resolve_service).collect();
+        services.sort_by(|a, b| a.name.cmp(&b.name));
 
         Some(Configuration {
             interface,
@@ -54,6 +58,7 @@ impl Raw {
             control_socket,
             log: self.log.map(|log| log.value).unwrap_or_default(),
             connection_limit: self.connection_limit.map_or(DEFAULT_CONNECTIONS, |limit| limit.value),
+            services,
             peers,
             warnings: Report::new(directory, Vec::new()),
         })
@@ -86,12 +91,7 @@ fn resolve_peer(raw: RawPeer, directory: &Path, findings: &mut Vec<Finding>) -> 
     let preshared_key =
         raw.preshared_key_file.and_then(|file| load_preshared(&raw.name, &file, directory, findings));
     let public_key = raw.public_key?.value;
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    for endpoint in raw.endpoints {
-        if !endpoints.contains(&endpoint.value) {
-            endpoints.push(endpoint.value);
-        }
-    }
+    let endpoints = none_twice(raw.endpoints);
     let mut allowed_ips = vec![Prefix::host(public_key.virtual_address().into())];
     for prefix in raw.allowed_ips {
         if !allowed_ips.contains(&prefix.value) {
@@ -100,6 +100,26 @@ fn resolve_peer(raw: RawPeer, directory: &Path, findings: &mut Vec<Finding>) -> 
     }
     let persistent_keepalive = raw.persistent_keepalive.and_then(|keepalive| keepalive.value);
     Some(Peer { name: raw.name, public_key, preshared_key, endpoints, allowed_ips, persistent_keepalive })
+}
+
+fn resolve_service(raw: RawService) -> Option<Service> {
+    Some(Service {
+        name: raw.name,
+        public_key: raw.public_key?.value,
+        endpoints: none_twice(raw.endpoints),
+        relay: raw.relay.is_none_or(|relay| relay.value),
+        keepalive: raw.keepalive.map_or(Some(DEFAULT_KEEPALIVE), |keepalive| keepalive.value),
+    })
+}
+
+fn none_twice(written: Vec<Located<Endpoint>>) -> Vec<Endpoint> {
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for endpoint in written {
+        if !endpoints.contains(&endpoint.value) {
+            endpoints.push(endpoint.value);
+        }
+    }
+    endpoints
 }
 
 pub(crate) fn load_secret(
@@ -147,6 +167,9 @@ const DEFAULT_PORT: u16 = 51820;
 
 /// What is left of Ethernet's 1500 bytes after IPv6 (40), UDP (8), header and tag (32).
 const DEFAULT_MTU: u16 = 1420;
+
+/// Shorter than NATs remember a silent mapping: 30 s is common, though RFC 4787 asks for two minutes.
+const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(25);
 
 /// Some tens of megabytes: more than a host's own applications open, enough for a hub of many.
 const DEFAULT_CONNECTIONS: usize = 65536;

@@ -19,19 +19,19 @@ impl Template {
         }
     }
 
-    /// The same text for a node of its own: what belongs to the example's peers is commented out, so
-    /// that no new node trusts a stranger's key.
+    /// The same text for a node of its own: what belongs to the example's services and peers is commented
+    /// out, so that no new node trusts a stranger's key.
     #[must_use]
-    pub fn without_peers(self) -> String {
+    pub fn without_strangers(self) -> String {
         let mut text = String::new();
-        let mut among_peers = false;
+        let mut among_strangers = false;
         for line in self.example().lines() {
-            if among_peers && !line.is_empty() {
+            if among_strangers && line.starts_with(' ') {
                 text.push('#');
             }
             text.push_str(line);
             text.push('\n');
-            among_peers |= line.starts_with("peers:");
+            among_strangers |= line.starts_with("services:");
         }
         text
     }
@@ -71,6 +71,8 @@ mod tests {
         assert_eq!(laptop.peers.len(), 1);
         assert_eq!(laptop.peers[0].endpoints.len(), 2);
         assert!(laptop.peers[0].persistent_keepalive.is_some());
+        assert_eq!(laptop.services.len(), 1);
+        assert!(laptop.services[0].relay && laptop.services[0].keepalive.is_some());
 
         let server = loaded(Template::PublicServer.example());
         assert!(server.warnings.is_empty(), "{}", server.warnings);
@@ -83,8 +85,8 @@ mod tests {
     #[test]
     fn a_new_node_starts_with_a_valid_configuration_and_no_strangers() {
         for template in BOTH {
-            let configuration = loaded(&template.without_peers());
-            assert!(configuration.peers.is_empty());
+            let configuration = loaded(&template.without_strangers());
+            assert!(configuration.peers.is_empty() && configuration.services.is_empty());
             let words: Vec<_> =
                 configuration.warnings.findings().iter().map(|finding| finding.what()).collect();
             assert_eq!(words, ["there are no peers"]);
@@ -94,12 +96,16 @@ mod tests {
     #[test]
     fn taking_the_hash_signs_away_gives_the_example_back() {
         for template in BOTH {
-            let text = template.without_peers();
-            let (before, peers) = text.split_once("peers:\n").unwrap();
-            let peers: String =
-                peers.lines().map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line))).collect();
-            assert_eq!(format!("{before}peers:\n{peers}"), template.example());
+            let text = template.without_strangers();
+            let (before, strangers) = text.split_once("services:\n").unwrap();
+            let strangers: String = strangers.lines().map(|line| format!("{}\n", strip(line))).collect();
+            assert_eq!(format!("{before}services:\n{strangers}"), template.example());
         }
+    }
+
+    /// What was commented out was indented; the example's own comments at the margin are not.
+    fn strip(line: &str) -> &str {
+        if line.starts_with("#  ") { &line[1..] } else { line }
     }
 
     #[test]

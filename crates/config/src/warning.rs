@@ -58,7 +58,10 @@ impl Warning {
             Self::OpenKeyFile { .. } => "expected mode 0600: a secret that others know proves nothing".into(),
             Self::NoPeers => "expected names under `peers:`, each with its `public_key:`".into(),
             Self::NoEndpoint { peer } => {
-                format!("expected `endpoints:` under the peer, or `{peer}` has to speak first")
+                format!(
+                    "expected `endpoints:` under the peer, or one of `services:` to find it; \
+                     as it is, `{peer}` has to speak first"
+                )
             }
             Self::KeepaliveWithoutEndpoint { .. } => {
                 "expected `endpoints:` beside `persistent_keepalive:`".into()

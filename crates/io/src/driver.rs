@@ -257,10 +257,11 @@ impl Daemon {
     }
 }
 
-/// Where peers are configured to be.
+/// Where peers and services are configured to be.
 fn places(node: &Settings) -> Vec<IpAddr> {
-    let places: BTreeSet<IpAddr> =
-        node.peers.iter().flat_map(|peer| &peer.endpoints).map(|point| point.ip()).collect();
+    let peers = node.peers.iter().flat_map(|peer| &peer.endpoints);
+    let services = node.services.iter().flat_map(|service| &service.endpoints);
+    let places: BTreeSet<IpAddr> = peers.chain(services).map(|point| point.ip()).collect();
     places.into_iter().collect()
 }
 

@@ -98,6 +98,7 @@ fn settings(folder: &Path, own: [u8; 32], peer: [u8; 32], address: &str, endpoin
             listen_port: 51820,
             mtu: 1420,
             connections: 1024,
+            services: Vec::new(),
             peers: vec![PeerSettings {
                 name: "peer".into(),
                 public_key: peer,

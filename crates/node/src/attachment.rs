@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::relay::is_made_up;
 use crate::settings::Prefix;
 
 /// A snapshot of the local network attachment, made by the driver's address monitor.
@@ -78,6 +79,8 @@ impl LocalAttachment {
             .max_by_key(|(destination, _)| destination.prefix_len())
             .map(|(_, source)| source)
             .or(match remote {
+                // Made up: reached by the route that its relay has, or not at all.
+                ip if is_made_up(ip) => None,
                 IpAddr::V4(_) => self.default_source_v4.map(IpAddr::V4),
                 IpAddr::V6(_) => self.default_source_v6.map(IpAddr::V6),
             })

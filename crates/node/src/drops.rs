@@ -30,6 +30,10 @@ macro_rules! reasons {
 reasons! {
     /// A datagram that is no WireGuard message: type, length or reserved bytes are wrong.
     MalformedDatagram = "malformed-datagram",
+    /// A relayed datagram that no service of ours relays for us.
+    UnknownRelay = "unknown-relay",
+    /// A datagram from an address by which only this node names relayed paths.
+    MadeUpSource = "made-up-source",
     /// A handshake message whose mac1 was not made for our key: a stranger or a scan.
     WrongMac1 = "wrong-mac1",
     /// Under load, and the message carries no valid cookie; a cookie was sent.
@@ -66,6 +70,12 @@ reasons! {
     UnsolicitedResponse = "unsolicited-response",
     /// More than three bytes out per byte in, before the path was validated (RFC 9000 section 8).
     AmplificationLimit = "amplification-limit",
+    /// A service's word on a topic that we did not subscribe to.
+    UnknownTopic = "unknown-topic",
+    /// A notification that our peer did not seal: the service, or who speaks in its name, made it up.
+    ForgedNotification = "forged-notification",
+    /// A notification that is not newer than the newest of that peer.
+    StaleNotification = "stale-notification",
     /// An outbound packet that is no IP packet.
     MalformedPacket = "malformed-packet",
     /// An outbound packet to an address that is no peer's.

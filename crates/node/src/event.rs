@@ -5,10 +5,10 @@ use core::net::SocketAddr;
 
 use stead_wire::time::Duration;
 
-/// Something happened with a peer.
+/// Something happened with a peer, or with a subscribe-notify service.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Event {
-    /// The peer's configured name.
+    /// The peer's or service's configured name.
     pub peer: String,
     /// What happened.
     pub what: Happening,
@@ -59,6 +59,15 @@ pub enum Happening {
         /// The address that did not answer.
         remote: SocketAddr,
     },
+    /// A service answers, for the first time since we were last attached.
+    ServiceAnswers {
+        /// Where it sees our datagrams come from.
+        apparent: SocketAddr,
+        /// Whether that is where we believe to be (seed 001 figure 19).
+        public: bool,
+    },
+    /// A service answers no more.
+    ServiceSilent,
 }
 
 /// The two ends of a path.
@@ -142,6 +151,11 @@ impl fmt::Display for Happening {
             Self::PathUnproven { remote } => {
                 write!(f, "No answer from {remote}; the path stays where it was")
             }
+            Self::ServiceAnswers { apparent, public } => {
+                let nat = if *public { "public" } else { "behind NAT" };
+                write!(f, "Subscribe-notify service answers; it sees us at {apparent}, {nat}")
+            }
+            Self::ServiceSilent => f.write_str("Subscribe-notify service does not answer; still trying"),
         }
     }
 }

@@ -17,6 +17,8 @@ mod node;
 mod notice;
 mod packet_path;
 mod peer;
+mod proxy;
+mod relay;
 mod routes;
 mod settings;
 mod turn;
@@ -29,4 +31,6 @@ pub use node::{Answer, Command, ConnectionStatus, Node, NodeStatus, Outlet, Wake
 pub use notice::{Arrival, Notice, Sighting, Transmit};
 pub use packet_path::{FlowCursor, Grant, Inbound, Outbound, PacketPath, Verdict};
 pub use peer::{Condition, PathStatus, PeerKind, PeerStatus};
-pub use settings::{PeerSettings, Prefix, Settings, SettingsError};
+pub use proxy::{RelayedStatus, ServiceStatus};
+pub use relay::RelayAddress;
+pub use settings::{PeerSettings, Prefix, ServiceSettings, Settings, SettingsError};

@@ -31,6 +31,8 @@ use crate::event::Event;
 use crate::notice::{Arrival, Notice, Sighting, Transmit};
 use crate::packet_path::{FlowCursor, Outbound, PacketPath, Verdict};
 use crate::peer::Peer;
+use crate::proxy::{News, Proxy};
+use crate::relay::{RelayAddress, is_made_up};
 use crate::routes::Routes;
 use crate::settings::{Prefix, Settings, SettingsError};
 use crate::turn::{Identity, Outbox, Streams, Turn};
@@ -40,18 +42,42 @@ pub use self::wakes::Wake;
 
 /// See the module's documentation.
 pub struct Node {
-    identity: Identity,
-    attachment: LocalAttachment,
+    ground: Ground,
     peers: Vec<Peer>,
     by_key: BTreeMap<PublicKey, PeerId>,
-    path: Arc<PacketPath>,
+    proxy: Proxy,
     cursor: FlowCursor,
-    flights: BTreeMap<SessionIndex, PeerId>,
     doorkeeper: Doorkeeper,
+    wakes: Wakes,
+}
+
+/// What every machine looks at and writes to while it has its turn.
+struct Ground {
+    identity: Identity,
+    attachment: LocalAttachment,
+    path: Arc<PacketPath>,
+    flights: BTreeMap<SessionIndex, PeerId>,
     streams: Streams,
     outbox: Outbox,
-    wakes: Wakes,
     clock: Clock,
+    /// Whether there is a service that could find a peer.
+    can_look_up: bool,
+}
+
+impl Ground {
+    fn turn(&mut self, now: Instant) -> Turn<'_> {
+        Turn {
+            now,
+            wall: self.clock.wall(now),
+            identity: &self.identity,
+            attachment: &self.attachment,
+            path: &self.path,
+            can_look_up: self.can_look_up,
+            flights: &mut self.flights,
+            random: &mut self.streams,
+            out: &mut self.outbox,
+        }
+    }
 }
 
 /// What stands between strangers and handshakes.
@@ -110,26 +136,25 @@ impl Node {
             .zip(&configured)
             .flat_map(|(id, peer)| peer.allowed_ips.iter().map(move |prefix| (*prefix, id)));
         let table = Table::new(Limits { entries: settings.connections, ..Limits::default() });
+        let random = Random::from_seed(seed);
+        let first_service = PeerId(u32::try_from(configured.len()).unwrap_or(u32::MAX));
         let path = Arc::new(PacketPath::new(
             Routes::new(owned),
-            configured.len(),
+            configured.len() + settings.services.len(),
             table,
             CookieChecker::new(&public),
             usize::from(settings.mtu),
         ));
+        let publications = random.stream("publications");
+        let proxy = Proxy::new(&settings.secret, &configured, settings.services, first_service, publications);
         let by_key = ids().zip(&configured).map(|(id, peer)| (peer.public_key, id)).collect();
         let peers =
             ids().zip(configured).map(|(id, peer)| Peer::new(id, peer, Arc::clone(path.lane(id)))).collect();
-        let random = Random::from_seed(seed);
-        Ok(Self {
+        let ground = Ground {
             identity: Identity { secret: settings.secret, public, listen_port: settings.listen_port },
             attachment: LocalAttachment::detached(Cause::Start),
-            peers,
-            by_key,
             path,
-            cursor: FlowCursor::default(),
             flights: BTreeMap::new(),
-            doorkeeper: Doorkeeper { admission: Admission::default(), cookies: CookieChecker::new(&public) },
             streams: Streams {
                 handshakes: random.stream("handshakes"),
                 indices: random.stream("session indices"),
@@ -137,25 +162,34 @@ impl Node {
                 jitter: random.stream("retry jitter"),
             },
             outbox: Outbox::default(),
-            wakes: Wakes::default(),
             clock: Clock { wall, at: now },
+            can_look_up: proxy.can_look_up(),
+        };
+        Ok(Self {
+            ground,
+            peers,
+            by_key,
+            proxy,
+            cursor: FlowCursor::default(),
+            doorkeeper: Doorkeeper { admission: Admission::default(), cookies: CookieChecker::new(&public) },
+            wakes: Wakes::default(),
         })
     }
 
     /// The part that workers share: everything a plain data packet needs.
     #[must_use]
     pub fn packet_path(&self) -> Arc<PacketPath> {
-        Arc::clone(&self.path)
+        Arc::clone(&self.ground.path)
     }
 
     /// A datagram from the underlay: whatever the packet path did not do itself.
     pub fn handle_datagram(&mut self, arrival: Arrival, datagram: &mut [u8], now: Instant) {
-        let path = Arc::clone(&self.path);
+        let path = Arc::clone(&self.ground.path);
         let mut cursor = core::mem::take(&mut self.cursor);
         let inbound = path.inbound(&mut cursor, arrival, datagram, now);
         self.cursor = cursor;
         if let Some(packet) = inbound.packet {
-            self.outbox.packets.push_back(packet.to_vec());
+            self.ground.outbox.packets.push_back(packet.to_vec());
         }
         let (notice, verdict) = (inbound.notice, inbound.verdict);
         if let Some(notice) = notice {
@@ -168,13 +202,13 @@ impl Node {
 
     /// An inner packet from the TUN that the packet path could not send by itself.
     pub fn handle_packet(&mut self, packet: &[u8], now: Instant) {
-        let path = Arc::clone(&self.path);
+        let path = Arc::clone(&self.ground.path);
         match path.outbound(&mut FlowCursor::default(), packet, 1, now) {
             Outbound::Send(mut grant) => {
                 let mut message = crate::peer::layout(packet, path.mtu());
                 grant.seal(&mut message);
                 let (remote, local) = (grant.remote(), grant.local());
-                self.outbox.transmits.push_back(Transmit { remote, local, datagram: message });
+                self.ground.outbox.transmits.push_back(Transmit { remote, local, datagram: message });
                 if let Some(notice) = grant.take_notice() {
                     self.handle_notice(notice, now);
                 }
@@ -193,6 +227,16 @@ impl Node {
 
     /// Something that the packet path saw.
     pub fn handle_notice(&mut self, notice: Notice, now: Instant) {
+        if self.is_service(notice.peer) {
+            // Only options mean something from a service; it has no packets for us, and may be anywhere.
+            if let Sighting::Options { session, arrival, options, .. } = notice.sighting {
+                let id = notice.peer;
+                self.with_proxy(now, |proxy, turn| {
+                    proxy.on_message(id, session, arrival, &options, turn);
+                });
+            }
+            return;
+        }
         self.with_peer(notice.peer, now, |peer, turn| match notice.sighting {
             Sighting::Stirred => {}
             Sighting::SessionAges => peer.on_session_ages(turn),
@@ -211,8 +255,9 @@ impl Node {
     ///
     /// The table decides which peers must hear of it: those with connections.
     pub fn handle_attachment(&mut self, attachment: LocalAttachment, now: Instant) {
-        let before = core::mem::replace(&mut self.attachment, attachment);
-        let needed = self.path.table().peers_with_entries();
+        let before = core::mem::replace(&mut self.ground.attachment, attachment);
+        self.with_proxy(now, |proxy, turn| proxy.on_attachment(&before, turn));
+        let needed = self.ground.path.table().peers_with_entries();
         for peer in (0..).map(PeerId).take(self.peers.len()) {
             let needed = needed.contains(&peer);
             self.with_peer(peer, now, |peer, turn| peer.on_attachment(&before, needed, turn));
@@ -221,31 +266,41 @@ impl Node {
 
     /// The moment that [`poll_timeout`](Self::poll_timeout) named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.path.table().expire(now);
-        for peer in self.wakes.take_due(now) {
-            self.with_peer(peer, now, |peer, turn| peer.handle_timeout(turn));
+        self.ground.path.table().expire(now);
+        for id in self.wakes.take_due(now) {
+            if self.is_service(id) {
+                self.with_proxy(now, |proxy, turn| proxy.handle_timeout(id, turn));
+            } else {
+                self.with_peer(id, now, |peer, turn| peer.handle_timeout(turn));
+            }
         }
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.outbox.transmits.pop_front()
+        loop {
+            let transmit = self.ground.outbox.transmits.pop_front()?;
+            match self.ground.path.relays().send(transmit) {
+                Some(transmit) => return Some(transmit),
+                None => self.ground.path.drops().count(Discard::UnknownRelay),
+            }
+        }
     }
 
     /// The next inner packet for the TUN.
     pub fn poll_packet(&mut self) -> Option<Vec<u8>> {
-        self.outbox.packets.pop_front()
+        self.ground.outbox.packets.pop_front()
     }
 
     /// The next thing worth telling.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.outbox.events.pop_front()
+        self.ground.outbox.events.pop_front()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, and what for.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Wake)> {
-        let table = self.path.table().poll_timeout().map(|at| (at, Wake::TableExpiry));
+        let table = self.ground.path.table().poll_timeout().map(|at| (at, Wake::TableExpiry));
         [self.wakes.first(), table].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -273,25 +328,48 @@ impl Node {
         act: impl FnOnce(&mut Peer, &mut Turn<'_>) -> T,
     ) -> Option<T> {
         let peer = self.peers.get_mut(id.0 as usize)?;
-        let mut turn = Turn {
-            now,
-            wall: self.clock.wall(now),
-            identity: &self.identity,
-            attachment: &self.attachment,
-            path: &self.path,
-            flights: &mut self.flights,
-            random: &mut self.streams,
-            out: &mut self.outbox,
-        };
+        let mut turn = self.ground.turn(now);
         let result = act(peer, &mut turn);
         peer.settle(&mut turn);
         self.wakes.set(id, peer.poll_timeout());
+        let relayed = peer.active_remote().and_then(RelayAddress::of);
+        if self.proxy.follow(id, peer.sought(now), relayed, &mut turn) {
+            self.watch_services(now);
+        }
         Some(result)
+    }
+
+    /// Lets `act` have its turn with the proxy, then tells the peers what it heard.
+    fn with_proxy<T>(&mut self, now: Instant, act: impl FnOnce(&mut Proxy, &mut Turn<'_>) -> T) -> T {
+        let result = act(&mut self.proxy, &mut self.ground.turn(now));
+        let attachment = &mut self.ground.attachment;
+        attachment.routes.retain(|route| !is_made_up(route.destination.address()));
+        let routes = self.proxy.relay_routes(attachment);
+        attachment.routes.extend(routes);
+        while let Some((peer, news)) = self.proxy.poll_news() {
+            self.with_peer(peer, now, |peer, turn| match news {
+                News::Whereabouts(whereabouts) => peer.on_whereabouts(whereabouts, turn),
+                News::Relay(relay) => peer.on_relay(relay, turn),
+            });
+        }
+        self.watch_services(now);
+        result
+    }
+
+    /// Services are numbered behind the peers.
+    fn is_service(&self, id: PeerId) -> bool {
+        id.0 as usize >= self.peers.len()
+    }
+
+    fn watch_services(&mut self, now: Instant) {
+        for (id, next) in self.proxy.poll_timeouts(now) {
+            self.wakes.set(id, next);
+        }
     }
 
     fn count(&self, outcome: Result<(), Discard>) {
         if let Err(reason) = outcome {
-            self.path.drops().count(reason);
+            self.ground.path.drops().count(reason);
         }
     }
 }

@@ -30,6 +30,7 @@ pub use self::inbound::{Inbound, Verdict};
 pub use self::outbound::Outbound;
 use crate::drops::Drops;
 use crate::lane::Lane;
+use crate::relay::Relays;
 use crate::routes::Routes;
 
 /// What all workers share. Made by [`Node::new`](crate::Node::new).
@@ -41,6 +42,7 @@ pub struct PacketPath {
     /// Counts removals of sessions, so that a cursor's memory of one is void at once.
     removals: AtomicU64,
     strangers: CookieChecker,
+    relays: Relays,
     drops: Drops,
     mtu: usize,
 }
@@ -61,6 +63,7 @@ impl PacketPath {
             sessions: DashMap::new(),
             removals: AtomicU64::new(0),
             strangers,
+            relays: Relays::default(),
             drops: Drops::default(),
             mtu,
         }
@@ -86,6 +89,10 @@ impl PacketPath {
     #[must_use]
     pub const fn mtu(&self) -> usize {
         self.mtu
+    }
+
+    pub(crate) const fn relays(&self) -> &Relays {
+        &self.relays
     }
 
     pub(crate) fn lane(&self, peer: PeerId) -> &Arc<Lane> {

@@ -18,7 +18,6 @@ mod sessions;
 mod stage;
 mod status;
 mod timers;
-#[expect(dead_code, reason = "the proxy calls it, which comes next")]
 mod whereabouts;
 
 use core::net::SocketAddr;
@@ -43,8 +42,9 @@ use crate::settings::{PeerSettings, Prefix};
 use crate::turn::Turn;
 
 pub use self::negotiation::PeerKind;
-pub(crate) use self::sealing::plain as layout;
+pub(crate) use self::sealing::{plain as layout, send};
 pub use self::status::{Condition, PathStatus, PeerStatus};
+pub(crate) use self::whereabouts::{Sought, Whereabouts};
 
 /// See the module's documentation.
 pub(crate) struct Peer {
@@ -59,8 +59,12 @@ pub(crate) struct Peer {
     stage: Stage,
     suspended: Option<(Suspension, Instant)>,
     moves: Moves,
+    /// When we last chose a path, by the first answer to our updates.
+    chosen_at: Option<Instant>,
     /// When the persistent keepalive last found nobody to go to.
     keepalive_tried: Option<Instant>,
+    /// Since when packets wait for a peer of which nobody knows where it is.
+    search: Option<Instant>,
 }
 
 /// What the configuration says of a peer.
@@ -110,7 +114,9 @@ impl Peer {
             stage: Stage::default(),
             suspended: None,
             moves: Moves::default(),
+            chosen_at: None,
             keepalive_tried: None,
+            search: None,
         }
     }
 
@@ -126,8 +132,11 @@ impl Peer {
     /// An inner packet that the packet path could not send: held until it can go.
     pub(crate) fn handle_packet(&mut self, packet: &[u8], turn: &mut Turn<'_>) {
         if self.handshaking.sealing(turn.now).is_none() && self.paths.candidates().is_empty() {
-            turn.path.drops().count(Discard::NoEndpoint);
-            return;
+            if !turn.can_look_up {
+                turn.path.drops().count(Discard::NoEndpoint);
+                return;
+            }
+            self.search.get_or_insert(turn.now);
         }
         let overflow = self.stage.push(packet.to_vec());
         turn.path.drops().count_many(Discard::HeldOverflow, overflow);

@@ -17,8 +17,25 @@ pub struct Settings {
     pub mtu: u16,
     /// Most entries the local connection translation table may hold.
     pub connections: usize,
+    /// The subscribe-notify services by which peers find each other.
+    pub services: Vec<ServiceSettings>,
     /// The peers.
     pub peers: Vec<PeerSettings>,
+}
+
+/// One subscribe-notify service as configured.
+#[derive(Clone, Debug)]
+pub struct ServiceSettings {
+    /// The name people gave it; used in logs and reports only.
+    pub name: String,
+    /// Its identity.
+    pub public_key: PublicKey,
+    /// Where it waits.
+    pub endpoints: Vec<SocketAddr>,
+    /// Whether it may relay for us what no direct path carries.
+    pub relay: bool,
+    /// Behind a NAT, say something after this much silence; `None`: never, and be found only when we speak first.
+    pub keepalive: Option<Duration>,
 }
 
 /// One peer as configured.
@@ -115,8 +132,11 @@ pub enum SettingsError {
         /// What they claim.
         prefix: Prefix,
     },
+    /// A service with the key of a peer, of another service, or our own.
+    #[error("service `{0}` has a public key that is somebody else's")]
+    ServiceKey(String),
     /// A key for which no handshake can succeed.
-    #[error("peer `{0}` has a low-order public key, which anyone could speak for")]
+    #[error("`{0}` has a low-order public key, which anyone could speak for")]
     LowOrderKey(String),
 }
 
@@ -150,6 +170,14 @@ impl Settings {
                     }
                     _ => {}
                 }
+            }
+        }
+        for service in &self.services {
+            if service.public_key.is_low_order() {
+                return Err(SettingsError::LowOrderKey(service.name.clone()));
+            }
+            if service.public_key == own || keys.insert(service.public_key, &service.name).is_some() {
+                return Err(SettingsError::ServiceKey(service.name.clone()));
             }
         }
         Ok(())
@@ -190,6 +218,7 @@ mod tests {
             listen_port: 1,
             mtu: 1420,
             connections: 16,
+            services: Vec::new(),
             peers,
         }
     }
@@ -212,6 +241,23 @@ mod tests {
 
         let clash = settings(vec![peer("a", 2, &["10.0.0.0/8"]), peer("b", 3, &["10.0.0.0/8"])]);
         assert!(matches!(clash.check(), Err(SettingsError::SamePrefix { .. })));
+    }
+
+    #[test]
+    fn a_service_is_neither_us_nor_a_peer_nor_another_service() {
+        let service = |name: &str, key: u8| ServiceSettings {
+            name: name.into(),
+            public_key: StaticSecret::from_random([key; 32]).public_key(),
+            endpoints: Vec::new(),
+            relay: true,
+            keepalive: None,
+        };
+        let with = |services| Settings { services, ..settings(vec![peer("a", 2, &[])]) };
+        assert_eq!(with(vec![service("s", 3), service("t", 4)]).check(), Ok(()));
+        for services in [vec![service("t", 1)], vec![service("t", 2)], vec![service("s", 3), service("t", 3)]]
+        {
+            assert_eq!(with(services).check(), Err(SettingsError::ServiceKey("t".into())));
+        }
     }
 
     #[test]

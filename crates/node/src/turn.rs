@@ -45,6 +45,8 @@ pub(crate) struct Turn<'n> {
     pub(crate) identity: &'n Identity,
     pub(crate) attachment: &'n LocalAttachment,
     pub(crate) path: &'n PacketPath,
+    /// Whether there is a service that could find a peer.
+    pub(crate) can_look_up: bool,
     /// Session indices of handshakes in flight, by peer.
     pub(crate) flights: &'n mut BTreeMap<SessionIndex, PeerId>,
     pub(crate) random: &'n mut Streams,

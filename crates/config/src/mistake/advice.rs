@@ -37,7 +37,9 @@ impl Mistake {
             Self::InterfaceName { .. } => {
                 "expected a name of 1 to 15 letters, digits, `-`, `_` or `.`".into()
             }
-            Self::PeerName { .. } => "expected 1 to 63 letters, digits, `-`, `_` or `.`".into(),
+            Self::PeerName { .. } | Self::ServiceName { .. } => {
+                "expected 1 to 63 letters, digits, `-`, `_` or `.`".into()
+            }
             Self::LogFilter { .. } => "expected `off`, `error`, `warn`, `info`, `debug` or `trace`".into(),
             Self::Path { .. } => "expected the path of a file".into(),
             Self::Duration { .. } => "expected a whole number and its unit, such as `25s` or `5m`".into(),
@@ -58,6 +60,9 @@ impl Mistake {
                 format!(
                     "expected a key of its own for each peer; `{first}` has this one at line {first_line}"
                 )
+            }
+            Self::ServiceKey { .. } => {
+                "expected a key of its own for each service, neither a peer's nor this node's".into()
             }
             Self::PrefixTwice { first, first_line, .. } => {
                 format!("expected one peer per block; `{first}` claims it at line {first_line}")
@@ -102,7 +107,9 @@ impl Mistake {
                 "leave the line out for the default, 1420".into()
             }
             Self::InterfaceName { fault, .. } => fault.hint(),
-            Self::PeerName { .. } => "choose a name that can be typed on a command line".into(),
+            Self::PeerName { .. } | Self::ServiceName { .. } => {
+                "choose a name that can be typed on a command line".into()
+            }
             Self::LogFilter { fault, .. } => fault.hint(),
             Self::Duration { fault, .. } => fault.hint(),
             Self::Size { fault, .. } => fault.hint(),
@@ -123,6 +130,11 @@ impl Mistake {
                 "every node has a key of its own; remove the peer if it is this node".into()
             }
             Self::SameKey { .. } => "if both are one peer, keep one entry with all its `endpoints`".into(),
+            Self::ServiceKey { .. } => {
+                "`stead pubkey` prints the key where the service runs; one service is one entry with all its \
+                 `endpoints`"
+                    .into()
+            }
             Self::PrefixTwice { .. } => "give one of them a longer prefix, or take the block from one".into(),
             Self::ForeignVirtualAddress { .. } => {
                 "remove it: nobody but the key's owner can answer for it".into()

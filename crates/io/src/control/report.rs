@@ -24,6 +24,9 @@ pub struct StatusReport {
     pub connections: u64,
     /// How many connections are tracked at most.
     pub connections_limit: u64,
+    /// Every configured subscribe-notify service; a daemon of before knows none.
+    #[serde(default)]
+    pub services: Vec<RegistrationReport>,
     /// Every configured peer.
     pub peers: Vec<PeerReport>,
     /// Datagrams and packets dropped, by the reason's name; reasons that never occurred are left out.
@@ -41,6 +44,39 @@ pub struct AttachmentReport {
     pub default_v6: Option<IpAddr>,
     /// Microseconds since any of this changed.
     pub changed: u64,
+}
+
+/// One subscribe-notify service, as far as it answered.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RegistrationReport {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its public key, base64.
+    pub public_key: String,
+    /// Where it last answered.
+    pub remote: Option<SocketAddr>,
+    /// Whether there is a session with it.
+    pub connected: bool,
+    /// Microseconds since it last answered.
+    pub last_answered: Option<u64>,
+    /// Round trip time in microseconds.
+    pub rtt: Option<u64>,
+    /// Where it sees this node's datagrams come from.
+    pub apparent: Option<SocketAddr>,
+    /// Whether that is where this node believes to be: `false` behind a NAT (seed 001 figure 19).
+    pub public: Option<bool>,
+    /// For how many peers it keeps this node subscribed.
+    pub registered: u64,
+    /// How many peers there are.
+    pub peers: u64,
+    /// Handshakes completed.
+    pub handshakes: u64,
+    /// Whether it may relay for this node.
+    pub relay: bool,
+    /// For how many peers it is ready to relay.
+    pub relay_slots: u64,
+    /// Why it last refused something: `full`, `quota`, `not-served`, `relay-off`, `stale`.
+    pub refused: Option<String>,
 }
 
 /// One peer, as far as it is proven.
@@ -62,6 +98,8 @@ pub struct PeerReport {
     pub held_packets: u64,
     /// The active path, once there is one.
     pub path: Option<PathReport>,
+    /// Who relays its packets; absent on a direct path.
+    pub relayed: Option<RelayedReport>,
     /// Attachment points it may be reached at.
     pub candidates: Vec<SocketAddr>,
     /// Microseconds since the last authenticated datagram from it.
@@ -127,6 +165,15 @@ pub struct PathReport {
     pub validated: bool,
     /// Round trip time in microseconds.
     pub rtt: Option<u64>,
+}
+
+/// A path over a relay: used while no direct path is proven.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RelayedReport {
+    /// The name of the service that relays.
+    pub by: String,
+    /// Microseconds for which it has relayed.
+    pub since: u64,
 }
 
 /// One entry of the local connection translation table.

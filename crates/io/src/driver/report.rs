@@ -2,13 +2,14 @@
 
 use stead_node::{
     Answer, Condition, ConnectionStatus, LocalAttachment, NodeStatus, PathStatus, PeerKind, PeerStatus,
+    ServiceStatus,
 };
 use stead_wire::time::Instant;
 
 use super::About;
 use crate::control::{
     self, AttachmentReport, ConnectionReport, CurrentReport, OriginalReport, Outcome, PathReport, PeerReport,
-    PeerState, StatusReport,
+    PeerState, RegistrationReport, RelayedReport, StatusReport,
 };
 
 /// The node's answer to a question about its status.
@@ -45,6 +46,7 @@ fn status_report(about: &About, status: NodeStatus, now: Instant) -> StatusRepor
         uptime: age(status.started, now),
         connections: status.connections as u64,
         connections_limit: about.connections_limit as u64,
+        services: status.services.into_iter().map(|service| service_report(service, now)).collect(),
         peers: status.peers.into_iter().map(|peer| peer_report(peer, now)).collect(),
         drops: drops.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect(),
     }
@@ -56,6 +58,25 @@ fn attachment_report(attachment: &LocalAttachment, changed: u64) -> AttachmentRe
         default_v4: attachment.default_source_v4.map(Into::into),
         default_v6: attachment.default_source_v6.map(Into::into),
         changed,
+    }
+}
+
+fn service_report(service: ServiceStatus, now: Instant) -> RegistrationReport {
+    RegistrationReport {
+        name: service.name,
+        public_key: service.public_key.to_string(),
+        remote: service.remote,
+        connected: service.connected,
+        last_answered: service.last_answered.map(|at| age(at, now)),
+        rtt: service.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+        apparent: service.apparent,
+        public: service.public,
+        registered: service.registered as u64,
+        peers: service.peers as u64,
+        handshakes: service.handshakes,
+        relay: service.relays,
+        relay_slots: service.slots as u64,
+        refused: service.refused.map(str::to_owned),
     }
 }
 
@@ -80,6 +101,9 @@ fn peer_report(peer: PeerStatus, now: Instant) -> PeerReport {
         held_since: age(peer.held_since),
         held_packets: peer.held_packets as u64,
         path: peer.path.map(path_report),
+        relayed: peer
+            .relayed
+            .map(|relayed| RelayedReport { by: relayed.by, since: self::age(relayed.since, now) }),
         candidates: peer.candidates,
         last_received: age(peer.last_received),
         last_acknowledged: age(peer.last_acknowledged),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use stead_lct::ConnectionRow;
+use stead_lct::{ConnectionRow, PeerId};
 use stead_noise::keys::PublicKey;
 use stead_wire::time::Instant;
 
 use super::Node;
 use crate::attachment::LocalAttachment;
 use crate::peer::PeerStatus;
+use crate::proxy::ServiceStatus;
 
 /// A question to the node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +42,8 @@ pub struct NodeStatus {
     pub attachment: LocalAttachment,
     /// Entries in the table.
     pub connections: usize,
+    /// The subscribe-notify services, as configured.
+    pub services: Vec<ServiceStatus>,
     /// The peers, as configured.
     pub peers: Vec<PeerStatus>,
     /// Everything dropped, by reason.
@@ -69,14 +72,16 @@ impl Node {
     }
 
     fn status(&self, now: Instant) -> NodeStatus {
+        let ids = (0..).map(PeerId);
         NodeStatus {
-            public_key: self.identity.public,
-            listen_port: self.identity.listen_port,
-            started: self.clock.at,
-            attachment: self.attachment.clone(),
-            connections: self.path.table().len(),
-            peers: self.peers.iter().map(|peer| peer.status(now)).collect(),
-            drops: self.path.drops().occurred(),
+            public_key: self.ground.identity.public,
+            listen_port: self.ground.identity.listen_port,
+            started: self.ground.clock.at,
+            attachment: self.ground.attachment.clone(),
+            connections: self.ground.path.table().len(),
+            services: self.proxy.status(now),
+            peers: ids.zip(&self.peers).map(|(id, peer)| peer.status(self.proxy.relayed(id), now)).collect(),
+            drops: self.ground.path.drops().occurred(),
         }
     }
 
@@ -85,6 +90,6 @@ impl Node {
             let peer = &self.peers[row.peer.0 as usize];
             ConnectionStatus { row, peer: peer.name().to_owned(), session: peer.session_index(now) }
         };
-        self.path.table().snapshot().into_iter().map(named).collect()
+        self.ground.path.table().snapshot().into_iter().map(named).collect()
     }
 }

@@ -25,6 +25,12 @@ pub enum Wake {
     PersistentKeepalive,
     /// The proof that the peer hears us grows old.
     Proof,
+    /// A service did not answer, or something is to be asked of it again.
+    Registration,
+    /// A NAT between us and a service is about to forget us.
+    ServiceKeepalive,
+    /// A peer that is looked for was not found for too long.
+    Search,
     /// Connections of the table have been silent for too long.
     TableExpiry,
 }
@@ -40,6 +46,9 @@ impl fmt::Display for Wake {
             Self::Silence => "silence",
             Self::PersistentKeepalive => "persistent-keepalive",
             Self::Proof => "proof",
+            Self::Registration => "registration",
+            Self::ServiceKeepalive => "service-keepalive",
+            Self::Search => "search",
             Self::TableExpiry => "table-expiry",
         })
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use stead_lct::Attachment;
 use stead_noise::session::Session;
 use stead_wire::message::Counter;
+use stead_wire::options::RelaySlot;
+use stead_wire::relayed;
 
 use crate::notice::Notice;
 
@@ -16,6 +18,8 @@ pub struct Grant {
     next: Counter,
     end: Counter,
     attachment: Arc<Attachment>,
+    /// Where the datagrams really go, and the slot that they carry if that is a relay.
+    way: (SocketAddr, Option<RelaySlot>),
     notice: Option<Notice>,
 }
 
@@ -24,15 +28,16 @@ impl Grant {
         session: Arc<Session>,
         (first, packets): (Counter, u64),
         attachment: Arc<Attachment>,
+        way: (SocketAddr, Option<RelaySlot>),
         notice: Option<Notice>,
     ) -> Self {
-        Self { session, next: first, end: Counter(first.0 + packets), attachment, notice }
+        Self { session, next: first, end: Counter(first.0 + packets), attachment, way, notice }
     }
 
-    /// Where the datagrams go: the remote attachment point.
+    /// Where the datagrams go: the remote attachment point, or the relay that reaches it.
     #[must_use]
-    pub fn remote(&self) -> SocketAddr {
-        self.attachment.remote
+    pub const fn remote(&self) -> SocketAddr {
+        self.way.0
     }
 
     /// From which local address; `None` leaves it to the system's routes.
@@ -52,6 +57,9 @@ impl Grant {
     pub fn seal(&mut self, message: &mut [u8]) {
         assert!(self.next < self.end, "no more messages than packets were asked for");
         self.session.seal_in_place(self.next, message);
+        if let Some(slot) = self.way.1 {
+            relayed::wrap(message, slot);
+        }
         self.next = Counter(self.next.0 + 1);
     }
 

@@ -13,6 +13,7 @@ use super::{FlowCursor, PacketPath};
 use crate::drops::Discard;
 use crate::lane::Lane;
 use crate::notice::{Arrival, Notice, Sighting};
+use crate::relay::RelayAddress;
 
 /// What became of a datagram.
 #[derive(Debug)]
@@ -55,14 +56,19 @@ impl PacketPath {
         datagram: &'d mut [u8],
         now: Instant,
     ) -> Inbound<'d> {
-        let receiver = match Message::decode(datagram) {
-            Ok(Message::Transport(transport)) => transport.receiver,
-            Ok(Message::CookieReply(_)) => return Inbound::nothing(Verdict::ForNode),
-            Ok(Message::Initiation(initiation)) => {
-                return self.screen(self.strangers.mac1_valid(&initiation.macs));
+        let arrival = match self.relays().receive(arrival, datagram) {
+            Ok(arrival) => arrival,
+            Err(reason) => return self.dropped(reason),
+        };
+        let receiver = match self.receiver(datagram) {
+            Ok(receiver) => receiver,
+            Err(verdict) => {
+                // As it came: whoever looks at it next must see that it was relayed.
+                if let Some(relay) = RelayAddress::of(arrival.source) {
+                    relay.mark(datagram);
+                }
+                return Inbound::nothing(verdict);
             }
-            Ok(Message::Response(response)) => return self.screen(self.strangers.mac1_valid(&response.macs)),
-            Err(_) => return self.dropped(Discard::MalformedDatagram),
         };
         match self.open(cursor, receiver, arrival, datagram, now) {
             Ok(inbound) => inbound,
@@ -70,14 +76,26 @@ impl PacketPath {
         }
     }
 
-    /// A handshake message from someone who does not even know our public key goes no further.
-    fn screen<'d>(&self, made_for_us: bool) -> Inbound<'d> {
-        if made_for_us { Inbound::nothing(Verdict::ForNode) } else { self.dropped(Discard::WrongMac1) }
+    /// The session that a transport message names; for any other datagram what is to become of it.
+    fn receiver(&self, datagram: &[u8]) -> Result<SessionIndex, Verdict> {
+        // From someone who does not even know our public key a handshake message goes no further.
+        let made_for_us = match Message::decode(datagram) {
+            Ok(Message::Transport(transport)) => return Ok(transport.receiver),
+            Ok(Message::CookieReply(_)) => return Err(Verdict::ForNode),
+            Ok(Message::Initiation(initiation)) => self.strangers.mac1_valid(&initiation.macs),
+            Ok(Message::Response(response)) => self.strangers.mac1_valid(&response.macs),
+            Err(_) => return Err(self.refused(Discard::MalformedDatagram)),
+        };
+        Err(if made_for_us { Verdict::ForNode } else { self.refused(Discard::WrongMac1) })
+    }
+
+    fn refused(&self, reason: Discard) -> Verdict {
+        self.drops.count(reason);
+        Verdict::Dropped(reason)
     }
 
     fn dropped<'d>(&self, reason: Discard) -> Inbound<'d> {
-        self.drops.count(reason);
-        Inbound::nothing(Verdict::Dropped(reason))
+        Inbound::nothing(self.refused(reason))
     }
 
     fn open<'d>(

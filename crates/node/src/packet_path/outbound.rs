@@ -79,7 +79,7 @@ impl PacketPath {
 
     /// The translation itself: from the original to the current connection specification (seed 001 par. 54).
     ///
-    /// `None` if the session is at its end.
+    /// `None` if the session is at its end, or the relay that the path leads over is gone.
     fn depart(
         &self,
         cursor: &mut FlowCursor,
@@ -97,12 +97,13 @@ impl PacketPath {
             let made = self.enter(original, lane, active, now)?;
             Some(Arc::clone(cursor.remember(made)))
         });
+        let attachment = entry.as_ref().map_or_else(|| Arc::clone(active), |entry| entry.attachment());
+        let way = self.relays().resolve(attachment.remote)?;
         let packets = u64::from(departure.packets);
         let first = session.reserve(packets)?;
-        let attachment = entry.as_ref().map_or_else(|| Arc::clone(active), |entry| entry.attachment());
         let stirred = count_departure(departure, entry.as_deref(), lane, now);
         let notice = departure_notice(lane, stirred, session, now);
-        Some(Grant::new(Arc::clone(session), (first, packets), attachment, notice))
+        Some(Grant::new(Arc::clone(session), (first, packets), attachment, way, notice))
     }
 
     /// Makes a table entry on the path that `offered` was when the caller looked; it ends on the one that is

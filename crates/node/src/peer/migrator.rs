@@ -13,7 +13,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use stead_noise::session::Session;
 use stead_wire::options::{
-    AttachmentPoints, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, Connections, VcOption,
+    AttachmentPoints, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, Connections, Outcome,
+    VcOption,
 };
 use stead_wire::time::{Duration, Instant};
 
@@ -239,15 +240,22 @@ impl Migrator {
             // Repeated, so our echo has not arrived.
             *at = now;
         }
-        let State::Announcing(announcement) = &self.state else { return Err(Discard::UnsolicitedResponse) };
-        if acknowledge.sequence != self.sequence {
-            return Err(Discard::StaleUpdate);
-        }
+        let State::Announcing(announcement) = &mut self.state else {
+            return Err(Discard::UnsolicitedResponse);
+        };
         let told = announcement
             .told
             .iter()
             .find(|told| told.challenge == acknowledge.echo)
             .ok_or(Discard::UnsolicitedResponse)?;
+        if acknowledge.outcome == Outcome::Refused && acknowledge.sequence > self.sequence {
+            // Our calendar was set back since we last spoke: go on from where the peer is.
+            self.sequence = acknowledge.sequence.saturating_add(1);
+            announcement.retry_at = now;
+        }
+        if acknowledge.sequence != self.sequence || acknowledge.outcome == Outcome::Refused {
+            return Err(Discard::StaleUpdate);
+        }
         let rtt = (announcement.attempts == 1).then(|| now - announcement.sent);
         let proven = Proven { remote: told.remote, local: Some(told.local), rtt };
         let asks = acknowledge.challenge != NO_CHALLENGE;

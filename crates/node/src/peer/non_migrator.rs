@@ -4,6 +4,9 @@
 //! Orders connection updates, challenges the addresses they came from, and requests an update (CUR) where data
 //! came from an address nobody announced. It does not change the path: it says when one is proven.
 //!
+//! Two ends that announce themselves at the same moment may each find another path first. Then the one whose key is
+//! greater chooses: the other's trials are [left to it](NonMigrator::leave_to_peer).
+//!
 //! # Invariants
 //! - Nothing but a matching echo, over the path in question, proves a path.
 //! - An address that has proven nothing gets at most three bytes per byte it sent.
@@ -34,11 +37,18 @@ const FIRST_RETRY: Duration = Duration::from_millis(200);
 /// is that for a slow phone network). The peer repeats its update all the while.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(3);
 
+/// How long the peer may need to follow us: some round trips.
+const FOLLOWING: Duration = Duration::from_millis(500);
+
 /// The peer's moves.
 #[derive(Debug, Default)]
 pub(crate) struct NonMigrator {
     /// Sequence number of the newest update acted on.
     newest: Option<u64>,
+    /// Whether the peer knows what became of that update.
+    concluded: bool,
+    /// Until then the peer may still be on its way to the active path.
+    followed_until: Option<Instant>,
     trials: Vec<Trial>,
 }
 
@@ -49,8 +59,8 @@ struct Trial {
     question: Question,
     challenge: ChallengeToken,
     allowance: Allowance,
-    /// Since when packets wait for the peer's new place, wherever it first said that it is.
-    held_since: Instant,
+    /// Since when packets wait for the peer's new place, wherever it first said that it is; `None` if they do not.
+    held_since: Option<Instant>,
     began: Instant,
     attempts: u32,
     asked: Instant,
@@ -64,6 +74,16 @@ enum Question {
     Announced { sequence: u64, echo: ChallengeToken },
     /// Data came from there: the peer is asked for an update.
     Sighted,
+}
+
+/// An address that answered our challenge.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) proven: Proven,
+    /// The peer said that it is there, and so has its own answer from us.
+    pub(crate) announced: bool,
+    /// When it was first asked.
+    pub(crate) began: Instant,
 }
 
 /// An address that left every challenge unanswered.
@@ -81,6 +101,10 @@ pub(crate) enum Verdict {
     SamePlace(VcOption),
     /// The peer moved; our challenge is on its way.
     UnderTrial,
+    /// The peer has its answer from us already, over another path.
+    Concluded,
+    /// Older than the newest: the answer says what a new one has to exceed.
+    Stale(VcOption),
 }
 
 impl NonMigrator {
@@ -88,8 +112,7 @@ impl NonMigrator {
     pub(crate) fn suspension(&self) -> Option<(Suspension, Instant)> {
         self.trials
             .iter()
-            .filter(|trial| trial.announced())
-            .map(|trial| trial.held_since)
+            .filter_map(|trial| trial.held_since)
             .min()
             .map(|since| (Suspension::PeerMoving, since))
     }
@@ -111,13 +134,17 @@ impl NonMigrator {
         settled: bool,
         session: &Session,
         turn: &mut Turn<'_>,
-    ) -> Result<Verdict, Discard> {
-        if self.newest.is_some_and(|newest| sequence < newest) {
-            return Err(Discard::StaleUpdate);
-        }
+    ) -> Verdict {
         let (arrival, bytes) = from;
+        if let Some(newest) = self.newest.filter(|newest| sequence < *newest) {
+            let refused = acknowledge(turn, arrival, newest, echo, Outcome::Refused, None);
+            return Verdict::Stale(refused);
+        }
         let newer = self.newest != Some(sequence);
-        self.newest = Some(sequence);
+        if !newer && self.concluded && !settled {
+            return Verdict::Concluded;
+        }
+        (self.newest, self.concluded) = (Some(sequence), settled);
         let since = self.suspension().map_or(turn.now, |(_, since)| since);
         if newer {
             self.trials.retain(|trial| trial.arrival.source == arrival.source);
@@ -126,20 +153,14 @@ impl NonMigrator {
         }
         if settled {
             self.trials.clear();
-            return Ok(Verdict::SamePlace(acknowledge(
-                turn,
-                arrival,
-                sequence,
-                echo,
-                Outcome::Unchanged,
-                None,
-            )));
+            let unchanged = acknowledge(turn, arrival, sequence, echo, Outcome::Unchanged, None);
+            return Verdict::SamePlace(unchanged);
         }
-        if let Some(trial) = self.begin(arrival, Question::Announced { sequence, echo }, since, turn) {
+        if let Some(trial) = self.begin(arrival, Question::Announced { sequence, echo }, Some(since), turn) {
             trial.allowance.credit(bytes);
             trial.ask(session, turn);
         }
-        Ok(Verdict::UnderTrial)
+        Verdict::UnderTrial
     }
 
     /// Data came from an address that is not the active path's: ask the peer whether it is there (CUR).
@@ -154,21 +175,22 @@ impl NonMigrator {
             trial.allowance.credit(bytes);
             return;
         }
-        let now = turn.now;
-        if let Some(trial) = self.begin(arrival, Question::Sighted, now, turn) {
+        if self.followed_until.is_some_and(|until| turn.now < until) {
+            return;
+        }
+        if let Some(trial) = self.begin(arrival, Question::Sighted, None, turn) {
             trial.allowance.credit(bytes);
             trial.ask(session, turn);
         }
     }
 
-    /// An echo of one of our challenges: the address is proven, and the others are dropped. Says as well whether the
-    /// peer had announced the address, and so has its own answer from us.
+    /// An echo of one of our challenges: the address is proven, and the others are dropped.
     pub(crate) fn on_response(
         &mut self,
         token: ChallengeToken,
         arrival: Arrival,
         now: Instant,
-    ) -> Result<(Proven, bool), Discard> {
+    ) -> Result<Found, Discard> {
         // RFC 9000 §8.2.3 accepts a response on any path; a path of ours is a pair, so the echo must come over it.
         let trial = self
             .trials
@@ -177,9 +199,28 @@ impl NonMigrator {
             .ok_or(Discard::UnsolicitedResponse)?;
         let rtt = (trial.attempts == 1).then(|| now - trial.asked);
         let proven = Proven { remote: trial.arrival.source, local: trial.arrival.local, rtt };
-        let announced = trial.announced();
+        let found = Found { proven, announced: trial.announced(), began: trial.began };
+        self.concluded |= found.announced;
         self.trials.clear();
-        Ok((proven, announced))
+        Ok(found)
+    }
+
+    /// We have chosen a path while the peer was choosing: it will follow, and its own choice is not waited for.
+    pub(crate) fn conclude(&mut self) {
+        self.concluded = true;
+        self.trials.clear();
+    }
+
+    /// We have found a path while the peer was choosing: until it has chosen, ours will do, and nothing is held for it.
+    pub(crate) fn leave_to_peer(&mut self) {
+        self.trials.retain(Trial::announced);
+        self.trials.iter_mut().for_each(|trial| trial.held_since = None);
+    }
+
+    /// The peer is about to follow us to the active path: what it sends meanwhile from elsewhere is nothing to follow.
+    pub(crate) fn on_followed(&mut self, now: Instant) {
+        self.trials.retain(Trial::announced);
+        self.followed_until = Some(now + FOLLOWING);
     }
 
     /// The path was proven otherwise, for instance by a handshake.
@@ -195,16 +236,18 @@ impl NonMigrator {
     pub(crate) fn handle_timeout(&mut self, session: Option<&Session>, turn: &mut Turn<'_>) -> Vec<Unproven> {
         let now = turn.now;
         let over = |trial: &Trial| session.is_none() || now >= trial.began + GIVE_UP_AFTER;
-        let (lost, kept) = core::mem::take(&mut self.trials).into_iter().partition(over);
+        let (lost, kept): (Vec<_>, Vec<_>) = core::mem::take(&mut self.trials).into_iter().partition(over);
         self.trials = kept;
         if let Some(session) = session {
             for trial in self.trials.iter_mut().filter(|trial| now >= trial.retry_at) {
                 trial.ask(session, turn);
             }
         }
-        let lost: Vec<Trial> = lost;
         let unproven = |trial: Trial| Unproven { source: trial.arrival.source, announced: trial.announced() };
-        lost.into_iter().map(unproven).collect()
+        lost.into_iter()
+            .filter(|trial| trial.held_since.is_some() || !trial.announced())
+            .map(unproven)
+            .collect()
     }
 
     fn trial(&mut self, arrival: Arrival) -> Option<&mut Trial> {
@@ -216,14 +259,16 @@ impl NonMigrator {
         &mut self,
         arrival: Arrival,
         question: Question,
-        held_since: Instant,
+        held_since: Option<Instant>,
         turn: &mut Turn<'_>,
     ) -> Option<&mut Trial> {
         if let Some(at) = self.trials.iter().position(|trial| trial.arrival.source == arrival.source) {
             let trial = &mut self.trials[at];
+            // Repeating itself, the peer does not take back that the choice is its.
+            let left = trial.question == question && trial.held_since.is_none();
+            trial.held_since = held_since.filter(|_| !left);
             trial.question = question;
             trial.arrival = arrival;
-            trial.held_since = held_since;
             return Some(trial);
         }
         if self.trials.len() >= MOST_TRIALS {
@@ -252,7 +297,7 @@ impl Trial {
         arrival: Arrival,
         question: Question,
         challenge: ChallengeToken,
-        held_since: Instant,
+        held_since: Option<Instant>,
         now: Instant,
     ) -> Self {
         let allowance = Allowance::default();

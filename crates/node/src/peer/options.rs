@@ -12,7 +12,7 @@ use stead_wire::options::{
     self, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, Connections, VcOption,
 };
 
-use super::non_migrator::{NO_CHALLENGE, Verdict};
+use super::non_migrator::{Found, NO_CHALLENGE, Verdict};
 use super::{Peer, migrator, non_migrator, sealing};
 use crate::drops::Discard;
 use crate::event::{Happening, Mover, Suspension};
@@ -30,6 +30,8 @@ struct Delivery {
     bytes: usize,
     /// The message echoed a challenge of ours, so its source is proven.
     echoed: bool,
+    /// The message echoes a challenge that nobody waits for any more: what else it says is as old.
+    late: bool,
     answers: Vec<VcOption>,
 }
 
@@ -44,7 +46,8 @@ impl Peer {
     ) {
         let Some(session) = self.handshaking.by_index(index).cloned() else { return };
         let (arrival, bytes) = from;
-        let mut delivery = Delivery { session, arrival, bytes, echoed: false, answers: Vec::new() };
+        let mut delivery =
+            Delivery { session, arrival, bytes, echoed: false, late: false, answers: Vec::new() };
         let mut listed = Vec::new();
         for option in options::decode(encoded).take(MOST_OPTIONS) {
             match option {
@@ -105,12 +108,10 @@ impl Peer {
                     self.paths.proven(rtt);
                     return Ok(());
                 }
-                let (proven, announced) =
-                    self.non_migrator.on_response(*token, delivery.arrival, turn.now)?;
-                delivery.echoed = true;
-                self.liveness.acknowledge(turn.now);
-                self.adopt(proven, true, Mover::Peer, turn);
-                self.on_found(announced, delivery.arrival, turn);
+                let found = self.non_migrator.on_response(*token, delivery.arrival, turn.now);
+                delivery.late = found.is_err();
+                delivery.echoed = found.is_ok();
+                self.on_found(found?, delivery.arrival, turn);
             }
             VcOption::ConnectionUpdate(update) => return self.on_update(update, delivery, turn),
             VcOption::ConnectionUpdateAcknowledge(acknowledge) => {
@@ -150,10 +151,15 @@ impl Peer {
     }
 
     /// The peer has proven where it is. That ends a search, and also a move of our own if the peer has learned from
-    /// us where we are: if it `announced` itself, it has our acknowledgement from there.
-    fn on_found(&mut self, announced: bool, arrival: Arrival, turn: &mut Turn<'_>) {
+    /// us where we are: if it announced itself, it has our acknowledgement from there.
+    fn on_found(&mut self, found: Found, arrival: Arrival, turn: &mut Turn<'_>) {
+        if found.announced && self.chooses(turn) && self.chosen_at >= Some(found.began) {
+            return;
+        }
+        self.liveness.acknowledge(turn.now);
+        self.adopt(found.proven, true, Mover::Peer, turn);
         let silent = self.migrator.suspension().is_some_and(|(why, _)| why == Suspension::Silent);
-        if silent || (announced && self.reached_at_home(arrival, turn)) {
+        if silent || (found.announced && self.reached_at_home(arrival, turn)) {
             self.moves.confirm();
             self.migrator.settle();
         } else if let Some(session) = self.handshaking.sealing(turn.now).cloned() {
@@ -179,8 +185,11 @@ impl Peer {
         let sealing = self.handshaking.sealing(turn.now).cloned();
         let session = sealing.as_ref().unwrap_or(&delivery.session);
         let from = (arrival, delivery.bytes);
+        if delivery.late {
+            return Ok(());
+        }
         let verdict =
-            self.non_migrator.on_update(update.sequence, update.challenge, from, settled, session, turn)?;
+            self.non_migrator.on_update(update.sequence, update.challenge, from, settled, session, turn);
         self.paths.compare(update.claimed, arrival.source);
         match verdict {
             // An update that answers our own request needs no acknowledgement (seed 001 figure 14).
@@ -191,6 +200,11 @@ impl Peer {
             }
             // Credited and answered by the trial itself.
             Verdict::UnderTrial => delivery.bytes = 0,
+            Verdict::Concluded => {}
+            Verdict::Stale(refused) => {
+                delivery.answers.push(refused);
+                return Err(Discard::StaleUpdate);
+            }
         }
         Ok(())
     }
@@ -201,6 +215,13 @@ impl Peer {
         if self.reached_at_home(arrival, turn) {
             delivery.answers.push(self.migrator.on_request(turn.claimed(arrival.source), turn));
             delivery.answers.push(VcOption::PathResponse(challenge));
+            if self.paths.active_remote() != Some(arrival.source) {
+                // It speaks from there, so it may be reached there too.
+                let (session, bytes) = (Arc::clone(&delivery.session), core::mem::take(&mut delivery.bytes));
+                self.non_migrator.on_sighting(arrival, bytes, &session, turn);
+            } else if self.chooses(turn) {
+                self.non_migrator.on_followed(turn.now);
+            }
         } else if !self.migrator.unsettled() {
             // We were there, or could be, but are elsewhere by now: say so from there.
             let session = Arc::clone(&delivery.session);
@@ -222,7 +243,12 @@ impl Peer {
             // Nobody moved if we only asked around: then the peer is where its answer says.
             let mover = if self.moves.confirm() { Mover::Us } else { Mover::Peer };
             self.adopt(proven, true, mover, turn);
-            self.non_migrator.settle();
+            if self.chooses(turn) {
+                self.chosen_at = Some(turn.now);
+                self.non_migrator.conclude();
+            } else {
+                self.non_migrator.leave_to_peer();
+            }
         }
         // Our echo may have been lost: then the peer repeats its acknowledgement, and needs the echo again.
         let ours = self.paths.active_remote() == Some(delivery.arrival.source);
@@ -231,6 +257,11 @@ impl Peer {
             return Ok(());
         }
         acknowledged.map(|_| ())
+    }
+
+    /// Whether our choice counts where both ends choose a path at the same moment.
+    fn chooses(&self, turn: &Turn<'_>) -> bool {
+        turn.identity.public > self.about.key
     }
 
     /// Sends the answers back to where the options came from, within the limit if that is not proven.

@@ -10,6 +10,7 @@ use stead_lct::{Attachment, PathId};
 use stead_wire::time::Duration;
 
 use crate::attachment::LocalAttachment;
+use crate::relay::{RelayAddress, is_made_up};
 
 /// How many attachment points are tried at once. More would be noise: a host has one or two per family.
 const MOST_TARGETS: usize = 6;
@@ -106,7 +107,8 @@ impl Paths {
 
     /// Learns from one message whether the peer is public (seed 001 par. 106, figure 19).
     pub(crate) fn compare(&mut self, claimed: Option<SocketAddr>, apparent: SocketAddr) {
-        if let Some(claimed) = claimed {
+        // Over a relay nobody comes from where he is.
+        if let Some(claimed) = claimed.filter(|_| RelayAddress::of(apparent).is_none()) {
             self.public = Some(claimed == apparent);
         }
     }
@@ -142,7 +144,9 @@ fn could_be_a_peer_s(point: &SocketAddr) -> bool {
         IpAddr::V6(v6) => !v6.is_unicast_link_local() && v6.to_ipv4_mapped().is_none(),
     };
     let ip = point.ip();
-    one && point.port() != 0 && !(ip.is_unspecified() || ip.is_loopback() || ip.is_multicast())
+    one && !is_made_up(ip)
+        && point.port() != 0
+        && !(ip.is_unspecified() || ip.is_loopback() || ip.is_multicast())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use stead_wire::time::{Duration, Instant};
 use super::{Peer, PeerKind};
 use crate::event::Suspension;
 use crate::lane::LaneTraffic;
+use crate::proxy::RelayedStatus;
 use crate::settings::Prefix;
 
 /// Proofs in both directions younger than this make a peer [`Condition::Proven`]. Three times the interval at
@@ -61,6 +62,8 @@ pub struct PeerStatus {
     pub held_packets: usize,
     /// Where it is reached.
     pub path: Option<PathStatus>,
+    /// Which relay carries its packets; `None` for a direct path, or none.
+    pub relayed: Option<RelayedStatus>,
     /// Where else it might be.
     pub candidates: Vec<SocketAddr>,
     /// When something authenticated last came from it.
@@ -84,7 +87,7 @@ pub struct PeerStatus {
 }
 
 impl Peer {
-    pub(crate) fn status(&self, now: Instant) -> PeerStatus {
+    pub(crate) fn status(&self, relayed: Option<RelayedStatus>, now: Instant) -> PeerStatus {
         let active = self.paths.active();
         PeerStatus {
             name: self.about.name.clone(),
@@ -100,6 +103,7 @@ impl Peer {
                 validated: self.paths.validated(),
                 rtt: self.paths.rtt(),
             }),
+            relayed,
             candidates: self.paths.candidates(),
             last_received: self.lane.last_received(),
             last_acknowledged: self.liveness.acknowledged(),

@@ -33,6 +33,7 @@ impl Peer {
             (waits, Wake::Silence),
             (self.persistent_due(), Wake::PersistentKeepalive),
             (proof, Wake::Proof),
+            (self.search_ends(), Wake::Search),
         ]
         .into_iter()
         .filter_map(|(at, wake)| Some((at?, wake)))
@@ -56,6 +57,7 @@ impl Peer {
         self.answer_silence(turn);
         self.keep_alive(turn);
         self.watch_path(turn);
+        self.end_search(turn);
     }
 
     fn move_on(&mut self, turn: &mut Turn<'_>) {

@@ -1,13 +1,15 @@
 //! What the subscribe-notify service tells of a peer, and whether the peer wants to be told (seed 001 figures 10 to 18).
 //!
-//! The node's proxy speaks with the services. What it hears is a hint, to be proven like any other (D4).
+//! The [proxy](crate::proxy) speaks with the services. What it hears is a hint, to be proven like any other (D4).
 
 use core::net::SocketAddr;
 
+use stead_noise::schedule::REKEY_ATTEMPT_TIME;
 use stead_wire::time::Instant;
 
 use super::Peer;
-use crate::event::Suspension;
+use crate::drops::Discard;
+use crate::event::{Happening, Suspension};
 use crate::turn::Turn;
 
 /// The newest that the peer published for us. Its points are authenticated by the pair's key; where it appeared to be
@@ -52,6 +54,30 @@ impl Peer {
         }
     }
 
+    /// Where the peer is now, as far as anybody knows.
+    pub(crate) fn active_remote(&self) -> Option<SocketAddr> {
+        self.paths.active_remote()
+    }
+
+    /// When packets that wait for a peer which nobody finds have waited long enough.
+    pub(super) fn search_ends(&self) -> Option<Instant> {
+        self.search.map(|since| since + REKEY_ATTEMPT_TIME)
+    }
+
+    /// Gives up what waits for a peer that was not found. Once it is somewhere, a handshake's patience counts.
+    pub(super) fn end_search(&mut self, turn: &mut Turn<'_>) {
+        if self.search_ends().is_none_or(|at| turn.now < at) {
+            return;
+        }
+        self.search = None;
+        if self.handshaking.in_flight() || self.handshaking.sealing(turn.now).is_some() {
+            return;
+        }
+        let dropped = self.stage.clear();
+        turn.path.drops().count_many(Discard::HeldTooLong, dropped as u64);
+        self.tell(Happening::HandshakeGaveUp { dropped }, turn);
+    }
+
     /// A relay that reaches the peer, or none any more.
     pub(crate) fn on_relay(&mut self, relay: Option<SocketAddr>, _turn: &mut Turn<'_>) {
         self.paths.relay(relay);
@@ -61,10 +87,12 @@ impl Peer {
     pub(crate) fn sought(&self, now: Instant) -> Sought {
         let met = self.handshaking.sealing(now).is_some() && self.paths.active().is_some();
         let needed = self.stage.len() > 0 || self.handshaking.in_flight();
-        match (met, self.suspension().is_some() || needed) {
-            (_, true) => Sought::Relay,
-            (false, false) if self.paths.candidates().is_empty() => Sought::Watch,
-            _ => Sought::No,
+        if needed {
+            Sought::Relay
+        } else if self.suspension().is_some() || !met && self.paths.candidates().is_empty() {
+            Sought::Watch
+        } else {
+            Sought::No
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Nodes talking to each other in a small world with virtual time.
 
+mod choices;
 mod disorder;
 mod liveness;
 mod moves;
 mod numbers;
 mod options;
 mod plain;
+mod relayed;
+mod rendezvous;
 mod restarts;
 mod troubles;
 mod tunnel;

@@ -3,7 +3,9 @@
 //! Datagrams reach whoever owns their destination at the moment they arrive, or nobody. Every datagram that was
 //! ever sent is kept, so that a test can count, replay, re-source or forge.
 
+mod nat;
 mod seen;
+mod service;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +16,8 @@ use stead_node::{
 use stead_noise::keys::{PublicKey, StaticSecret};
 use stead_wire::time::{Duration, Instant, UnixTime};
 
+pub(crate) use self::nat::{Mapping, Nat};
+use self::service::ServiceHost;
 use crate::wireguard::Plain;
 
 pub(crate) const PORT: u16 = 51820;
@@ -50,6 +54,7 @@ struct Host {
     addresses: Vec<IpAddr>,
     /// The port that the world sees; a NAT that rebinds changes it.
     mapped_port: u16,
+    nat: Option<Nat>,
     timeout: Option<Instant>,
     received: Vec<(Instant, Vec<u8>)>,
     events: Vec<(Instant, Event)>,
@@ -65,6 +70,9 @@ pub(crate) struct World {
     /// Says for each datagram whether it is lost.
     pub(crate) loses: Box<dyn FnMut(&Flight) -> bool>,
     hosts: Vec<Host>,
+    services: Vec<ServiceHost>,
+    /// Whether hosts that are made from now on let services relay for them.
+    pub(crate) relay: bool,
     /// A peer that is no node.
     pub(crate) plain: Option<Plain>,
     /// Says for each datagram when its copies arrive after it was sent; `None` for one after [`delay`](Self::delay).
@@ -121,6 +129,8 @@ impl World {
             delay: ms(10),
             loses: Box::new(|_| false),
             hosts: Vec::new(),
+            services: Vec::new(),
+            relay: true,
             plain: None,
             disorder: None,
             in_flight: BTreeMap::new(),
@@ -159,6 +169,7 @@ impl World {
             secret: secret(number),
             addresses: Vec::new(),
             mapped_port: PORT,
+            nat: None,
             timeout: None,
             received: Vec::new(),
             events: Vec::new(),
@@ -174,6 +185,7 @@ impl World {
             listen_port: PORT,
             mtu: 1420,
             connections: 64,
+            services: self.service_settings(),
             peers: peers.to_vec(),
         };
         let wall = WALL + (self.now - Instant::ZERO);
@@ -266,7 +278,8 @@ impl World {
         let end = self.now + duration;
         loop {
             let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
-            let timeout = self.hosts.iter().filter_map(|host| host.timeout).min();
+            let timeouts = self.hosts.iter().map(|host| host.timeout);
+            let timeout = timeouts.chain(self.services.iter().map(|host| host.timeout)).flatten().min();
             let Some(next) = [arrival, timeout].into_iter().flatten().min().filter(|next| *next <= end)
             else {
                 break;
@@ -284,6 +297,7 @@ impl World {
 
     fn fire(&mut self) {
         let now = self.now;
+        self.fire_services();
         let due: Vec<usize> = (0..self.hosts.len())
             .filter(|at| self.hosts[*at].timeout.is_some_and(|when| when <= now))
             .collect();
@@ -295,8 +309,17 @@ impl World {
     }
 
     fn deliver(&mut self, mut flight: Flight) {
+        if let Some(at) = self.services.iter().position(|host| host.address == flight.destination) {
+            return self.deliver_to_service(at, flight);
+        }
+        let inside = self.hosts.iter().find_map(|host| {
+            host.nat.as_ref().and_then(|nat| nat.inbound(flight.source, flight.destination))
+        });
+        flight.destination = inside.unwrap_or(flight.destination);
         let owner = self.hosts.iter().position(|host| {
-            host.addresses.contains(&flight.destination.ip()) && host.mapped_port == flight.destination.port()
+            (host.nat.is_none() || inside.is_some())
+                && host.addresses.contains(&flight.destination.ip())
+                && host.mapped_port == flight.destination.port()
         });
         let Some(owner) = owner else { return self.deliver_to_plain(flight) };
         let arrival = Arrival { source: flight.source, local: Some(flight.destination.ip()) };
@@ -333,22 +356,37 @@ impl World {
                 host.addresses.iter().find(|ip| ip.is_ipv4() == transmit.remote.is_ipv4()).copied()
             });
             let Some(local) = local.filter(|ip| host.addresses.contains(ip)) else { continue };
+            let inside = SocketAddr::new(local, host.mapped_port);
             let flight = Flight {
                 sent: now,
-                source: SocketAddr::new(local, host.mapped_port),
+                source: host.nat.as_mut().map_or(inside, |nat| nat.outbound(inside, transmit.remote)),
                 destination: transmit.remote,
                 datagram: transmit.datagram,
             };
             flights.push(flight);
         }
         for flight in flights {
-            self.trace.push(flight.clone());
-            if (self.loses)(&flight) {
-                continue;
-            }
-            let copies = self.disorder.as_mut().map_or(vec![self.delay], |copies| copies(&flight));
-            copies.into_iter().for_each(|delay| self.launch(flight.clone(), delay));
+            self.send_off(flight);
         }
+    }
+
+    /// On the wire, where it may be lost.
+    fn send_off(&mut self, flight: Flight) {
+        self.trace.push(flight.clone());
+        if (self.loses)(&flight) {
+            return;
+        }
+        let copies = self.disorder.as_mut().map_or(vec![self.delay], |copies| copies(&flight));
+        copies.into_iter().for_each(|delay| self.launch(flight.clone(), delay));
+    }
+
+    /// Puts the host behind a NAT, or out of it.
+    pub(crate) fn nat(&mut self, host: HostId, nat: Option<Nat>) {
+        self.hosts[host.0].nat = nat;
+    }
+
+    pub(crate) fn reboot_nat(&mut self, host: HostId) {
+        self.hosts[host.0].nat.as_mut().expect("a NAT").reboot();
     }
 }
 

@@ -1,12 +1,12 @@
 //! Machines: how they start, die, are suspended, and what waits for them meanwhile.
 
-use stead_node::{Arrival, Cause, Command, PeerSettings, Prefix, Settings};
+use stead_node::{Arrival, Cause, Command, PeerSettings, Prefix, ServiceSettings, Settings};
 use stead_wire::time::Duration;
 
 use super::{CALENDAR, Task, World};
 use crate::clock::ORIGIN;
 use crate::datagram::Datagram;
-use crate::host::{Acquaintance, Knowledge, PORT, Pause, Role, TUNNEL_MTU, Waiting, Why};
+use crate::host::{Acquaintance, Host, Knowledge, PORT, Pause, Role, TUNNEL_MTU, Waiting, Why};
 use crate::machine::{Machine, NodeMachine, ServiceMachine, WireguardMachine};
 use crate::network::HostId;
 use crate::trace::Drop;
@@ -21,6 +21,9 @@ const CONNECTIONS: usize = 1024;
 /// Sleeps up to this long are not noticed by the address monitor.
 const NAP: Duration = Duration::from_secs(2);
 
+/// How often a node behind a NAT speaks to a service: the configuration's default.
+const KEEPALIVE: Duration = Duration::from_secs(25);
+
 /// How often the address monitor looks whether the host slept.
 const MONITOR_TICK: Duration = Duration::from_secs(1);
 
@@ -33,7 +36,7 @@ impl World {
         if self.hosts[id.0].machine.is_some() {
             return;
         }
-        let peers = self.peers_of(id);
+        let (peers, services) = (self.peers_of(id), self.services());
         let host = &mut self.hosts[id.0];
         let calendar = (CALENDAR + (now - ORIGIN)).0.saturating_sub(host.calendar_behind);
         let wall = stead_wire::time::UnixTime(calendar);
@@ -48,8 +51,8 @@ impl World {
                 Box::new(ServiceMachine::new(settings, seed, now))
             }
             Role::Node => {
-                let settings =
-                    Settings { secret, listen_port: PORT, mtu: TUNNEL_MTU, connections: CONNECTIONS, peers };
+                let (listen_port, mtu, connections) = (PORT, TUNNEL_MTU, CONNECTIONS);
+                let settings = Settings { secret, listen_port, mtu, connections, services, peers };
                 match NodeMachine::new(settings, seed, wall, now) {
                     Ok(node) => Box::new(node),
                     // Keys of different hosts differ, so nothing here contradicts itself.
@@ -112,6 +115,20 @@ impl World {
             })
         };
         (0..self.hosts.len()).filter_map(|number| known(&number)).collect()
+    }
+
+    /// Every node knows every service's key and where it was at the beginning.
+    fn services(&self) -> Vec<ServiceSettings> {
+        let known = |(number, host): (usize, &Host)| {
+            matches!(host.plan.role, Role::Sns { .. }).then(|| ServiceSettings {
+                name: host.plan.name.clone(),
+                public_key: host.secret.public_key(),
+                endpoints: self.first_points[number].clone(),
+                relay: true,
+                keepalive: Some(KEEPALIVE),
+            })
+        };
+        self.hosts.iter().enumerate().filter_map(known).collect()
     }
 
     /// A host, or its program alone, stops for a while.

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
-use stead_config::{Configuration, Finding, Paint, Peer, Report};
+use stead_config::{Configuration, Finding, Paint, Peer, Report, Service};
 
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
@@ -53,21 +53,45 @@ fn meaning(configuration: &Configuration, paint: Paint) -> String {
     line("control socket", &configuration.control_socket.display().to_string());
     line("logs", configuration.log.as_str());
     line("connections", &format!("{} at most", configuration.connection_limit));
+    for service in &configuration.services {
+        text.push_str(&service_meaning(service, paint));
+    }
     for peer in &configuration.peers {
-        text.push_str(&peer_meaning(peer, paint));
+        text.push_str(&peer_meaning(peer, !configuration.services.is_empty(), paint));
     }
     text.push_str(&routes(configuration, paint));
     text
 }
 
-fn peer_meaning(peer: &Peer, paint: Paint) -> String {
+fn service_meaning(service: &Service, paint: Paint) -> String {
+    let mut text = format!("\n{}\n", paint.strong(&format!("service {}", service.name)));
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {} {value}", paint.faint(&format!("{name:<14}")));
+    };
+    line("public key", &service.public_key.to_string());
+    let endpoints: Vec<_> = service.endpoints.iter().map(ToString::to_string).collect();
+    line("waits at", &endpoints.join(", "));
+    line("relay", if service.relay { "on, where no direct path is proven" } else { "off" });
+    line(
+        "behind a NAT",
+        &match service.keepalive {
+            Some(interval) => format!("a keepalive every {}", quantity::duration(interval)),
+            None => "no keepalive".to_owned(),
+        },
+    );
+    text
+}
+
+fn peer_meaning(peer: &Peer, found_by_service: bool, paint: Paint) -> String {
     let mut text = format!("\n{}\n", paint.strong(&format!("peer {}", peer.name)));
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {} {value}", paint.faint(&format!("{name:<14}")));
     };
     line("public key", &peer.public_key.to_string());
     let endpoints: Vec<_> = peer.endpoints.iter().map(ToString::to_string).collect();
-    if endpoints.is_empty() {
+    if endpoints.is_empty() && found_by_service {
+        line("tried first at", "wherever a service says that it is");
+    } else if endpoints.is_empty() {
         line("tried first at", "nowhere: it has to speak first");
     } else {
         line("tried first at", &endpoints.join(", "));
@@ -104,6 +128,7 @@ struct Answer {
     file: String,
     valid: bool,
     node: Option<NodeAnswer>,
+    services: Vec<ServiceAnswer>,
     peers: Vec<PeerAnswer>,
     routes: Vec<RouteAnswer>,
     findings: Vec<FindingAnswer>,
@@ -119,6 +144,15 @@ struct NodeAnswer {
     control_socket: String,
     log: String,
     connections_limit: usize,
+}
+
+#[derive(Serialize)]
+struct ServiceAnswer {
+    name: String,
+    public_key: String,
+    endpoints: Vec<String>,
+    relay: bool,
+    keepalive: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -163,6 +197,7 @@ impl Answer {
             file: file.display().to_string(),
             valid: configuration.is_some(),
             node: configuration.map(NodeAnswer::from),
+            services: configuration.iter().flat_map(|it| &it.services).map(ServiceAnswer::from).collect(),
             peers: configuration.iter().flat_map(|it| &it.peers).map(PeerAnswer::from).collect(),
             routes: routes.iter().map(route).collect(),
             findings: report.findings().iter().map(FindingAnswer::from).collect(),
@@ -185,9 +220,24 @@ impl From<&Configuration> for NodeAnswer {
     }
 }
 
+impl From<&Service> for ServiceAnswer {
+    fn from(service: &Service) -> Self {
+        Self {
+            name: service.name.clone(),
+            public_key: service.public_key.to_string(),
+            endpoints: service.endpoints.iter().map(ToString::to_string).collect(),
+            relay: service.relay,
+            keepalive: service.keepalive.map(micros),
+        }
+    }
+}
+
+fn micros(interval: core::time::Duration) -> u64 {
+    u64::try_from(interval.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl From<&Peer> for PeerAnswer {
     fn from(peer: &Peer) -> Self {
-        let micros = |interval: core::time::Duration| u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
         Self {
             name: peer.name.clone(),
             public_key: peer.public_key.to_string(),

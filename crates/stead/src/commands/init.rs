@@ -59,8 +59,8 @@ fn existing(path: &Path) -> Result<StaticSecret, Failure> {
 
 fn text(example: Example) -> String {
     match example {
-        Example::RoamingLaptop => Template::RoamingLaptop.without_peers(),
-        Example::PublicServer => Template::PublicServer.without_peers(),
+        Example::RoamingLaptop => Template::RoamingLaptop.without_strangers(),
+        Example::PublicServer => Template::PublicServer.without_strangers(),
     }
 }
 
@@ -92,7 +92,7 @@ fn next_steps(configuration: &Path, secret_path: &Path, secret: &StaticSecret, i
          virtual address  {}\n\
          \n\
          Next: take the `#` from a peer at the end of the configuration and enter its public key there,\n\
-         give it yours, then\n\
+         give it yours (the same for a service, if both move about), then\n\
          \x20 stead check {configuration}\n\
          \x20 stead up {configuration}\n",
         secret_path.display(),

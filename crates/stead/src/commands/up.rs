@@ -4,10 +4,10 @@ use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
 
-use stead_config::{Configuration, Endpoint, Peer};
+use stead_config::{Configuration, Endpoint, Peer, Service};
 use stead_io::driver::{Daemon, DaemonSettings, StartError};
 use stead_io::tun::VirtualAddress;
-use stead_node::{PeerSettings, Prefix, Settings};
+use stead_node::{PeerSettings, Prefix, ServiceSettings, Settings};
 use tokio::net::lookup_host;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -49,7 +49,14 @@ async fn serve(configuration: Configuration) -> Result<(), Failure> {
 /// What the daemon is told: the configuration, with its names looked up.
 async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
     // All names at once: many that nobody knows take no longer than one.
-    let wanted: Vec<_> = configuration.peers.into_iter().map(|peer| (look_up_all(&peer), peer)).collect();
+    let sought = |service: Service| (look_up_all(&service.name, &service.endpoints), service);
+    let sought: Vec<_> = configuration.services.into_iter().map(sought).collect();
+    let wanted = |peer: Peer| (look_up_all(&peer.name, &peer.endpoints), peer);
+    let wanted: Vec<_> = configuration.peers.into_iter().map(wanted).collect();
+    let mut services = Vec::new();
+    for (lookups, service) in sought {
+        services.push(service_settings(service, lookups).await);
+    }
     let mut peers = Vec::new();
     for (lookups, peer) in wanted {
         peers.push(peer_settings(peer, lookups).await);
@@ -68,18 +75,20 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
             listen_port: configuration.listen_port,
             mtu: configuration.mtu,
             connections: configuration.connection_limit,
+            services,
             peers,
         },
     }
 }
 
-/// Begins to look up the endpoints of a peer; their order stays.
-fn look_up_all(peer: &Peer) -> Vec<JoinHandle<Vec<SocketAddr>>> {
-    let look_up = |endpoint: &Endpoint| tokio::spawn(look_up(endpoint.clone(), peer.name.clone()));
-    peer.endpoints.iter().map(look_up).collect()
+/// Begins to look up the endpoints of a peer or a service; their order stays.
+fn look_up_all(name: &str, endpoints: &[Endpoint]) -> Vec<JoinHandle<Vec<SocketAddr>>> {
+    let look_up = |endpoint: &Endpoint| tokio::spawn(look_up(endpoint.clone(), name.to_owned()));
+    endpoints.iter().map(look_up).collect()
 }
 
-async fn peer_settings(peer: Peer, lookups: Vec<JoinHandle<Vec<SocketAddr>>>) -> PeerSettings {
+/// What was found, in order, none twice.
+async fn found(lookups: Vec<JoinHandle<Vec<SocketAddr>>>) -> Vec<SocketAddr> {
     let mut endpoints = Vec::new();
     for lookup in lookups {
         for address in lookup.await.unwrap_or_default() {
@@ -88,6 +97,21 @@ async fn peer_settings(peer: Peer, lookups: Vec<JoinHandle<Vec<SocketAddr>>>) ->
             }
         }
     }
+    endpoints
+}
+
+async fn service_settings(service: Service, lookups: Vec<JoinHandle<Vec<SocketAddr>>>) -> ServiceSettings {
+    ServiceSettings {
+        endpoints: found(lookups).await,
+        name: service.name,
+        public_key: service.public_key,
+        relay: service.relay,
+        keepalive: service.keepalive,
+    }
+}
+
+async fn peer_settings(peer: Peer, lookups: Vec<JoinHandle<Vec<SocketAddr>>>) -> PeerSettings {
+    let endpoints = found(lookups).await;
     let allowed_ips =
         peer.allowed_ips.iter().filter_map(|prefix| Prefix::new(prefix.address(), prefix.length())).collect();
     PeerSettings {
@@ -102,7 +126,7 @@ async fn peer_settings(peer: Peer, lookups: Vec<JoinHandle<Vec<SocketAddr>>>) ->
 
 /// Every address of an endpoint. A name that nobody knows now costs that endpoint, not the start: the peer may
 /// speak first, or have others.
-async fn look_up(endpoint: Endpoint, peer: String) -> Vec<SocketAddr> {
+async fn look_up(endpoint: Endpoint, name: String) -> Vec<SocketAddr> {
     let (host, port) = match &endpoint {
         Endpoint::Address(address) => return vec![*address],
         Endpoint::Name { host, port } => (host.as_str(), *port),
@@ -112,7 +136,7 @@ async fn look_up(endpoint: Endpoint, peer: String) -> Vec<SocketAddr> {
         Ok(Err(error)) => error.to_string(),
         Err(_elapsed) => format!("no answer within {} s", NAME_PATIENCE.as_secs()),
     };
-    warn!(peer, %endpoint, error, "Name not found; the peer is reached by its other endpoints, or speaks first");
+    warn!(name, %endpoint, error, "Name not found; whoever is there is reached otherwise, or speaks first");
     Vec::new()
 }
 

@@ -6,15 +6,19 @@
 use core::fmt::Write as _;
 
 use stead_config::Paint;
-use stead_io::control::{PeerKind, PeerReport, PeerState, StatusReport};
+use stead_io::control::{PeerKind, PeerReport, PeerState, RegistrationReport, StatusReport};
 
 use crate::render::quantity;
 use crate::render::table::Table;
 
-/// The node, then its peers, then what was dropped.
+/// The node, then its services, its peers, and what was dropped.
 pub(crate) fn render(report: &StatusReport, paint: Paint) -> String {
     let mut text = node(report, paint);
     text.push('\n');
+    if !report.services.is_empty() {
+        text.push_str(&services(&report.services, paint));
+        text.push('\n');
+    }
     if report.peers.is_empty() {
         text.push_str("No peers are configured\n");
     } else {
@@ -61,6 +65,43 @@ fn attached(report: &StatusReport) -> String {
     }
     let addresses: Vec<_> = attachment.addresses.iter().map(ToString::to_string).collect();
     format!("{} without a default route", addresses.join(", "))
+}
+
+fn services(services: &[RegistrationReport], paint: Paint) -> String {
+    let mut table = Table::new(["SERVICE", "ANSWERED", "RTT", "SEES US AT", "REGISTERED", "RELAY"]);
+    for service in services {
+        table.row([
+            service.name.clone(),
+            quantity::age(service.last_answered),
+            quantity::round_trip(service.rtt),
+            seen_at(service),
+            registered(service),
+            relay(service),
+        ]);
+    }
+    table.render(paint)
+}
+
+/// Public or behind NAT (seed 001 figure 19), as the service's word is compared with what we believe.
+fn seen_at(service: &RegistrationReport) -> String {
+    match (service.apparent, service.public) {
+        (Some(apparent), Some(true)) => format!("{apparent}, public"),
+        (Some(apparent), _) => format!("{apparent}, behind NAT"),
+        (None, _) => "not known yet".into(),
+    }
+}
+
+fn registered(service: &RegistrationReport) -> String {
+    let refused = service.refused.as_ref().map_or(String::new(), |reason| format!(", refused: {reason}"));
+    format!("{} of {}{refused}", service.registered, service.peers)
+}
+
+fn relay(service: &RegistrationReport) -> String {
+    match (service.relay, service.relay_slots) {
+        (false, _) => "off".into(),
+        (true, 0) => "not needed".into(),
+        (true, slots) => format!("ready for {slots}"),
+    }
 }
 
 /// First what is proven and where, then what it has come to: each narrow enough for a terminal.
@@ -127,6 +168,10 @@ fn path(peer: &PeerReport) -> String {
             many => format!("none, {many} to try"),
         };
     };
+    if let Some(relayed) = &peer.relayed {
+        let since = quantity::micros(relayed.since);
+        return format!("relayed by {} since {since}: no direct path is proven", relayed.by);
+    }
     let local = path.local.map_or("any".into(), |local| local.to_string());
     let doubt = if path.validated { "" } else { " (not validated)" };
     format!("{local} -> {}{doubt}", path.remote)
@@ -139,7 +184,7 @@ const RECENT_MICROS: u64 = 30_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stead_io::control::{AttachmentReport, PathReport};
+    use stead_io::control::{AttachmentReport, PathReport, RelayedReport};
 
     fn peer() -> PeerReport {
         PeerReport {
@@ -156,6 +201,7 @@ mod tests {
                 validated: true,
                 rtt: Some(12_300),
             }),
+            relayed: None,
             candidates: Vec::new(),
             last_received: Some(400_000),
             last_acknowledged: Some(2_100_000),
@@ -186,6 +232,7 @@ mod tests {
             uptime: 3_700_000_000,
             connections: 4,
             connections_limit: 65536,
+            services: Vec::new(),
             peers,
             drops: [("replayed".to_owned(), 2)].into(),
         }
@@ -241,6 +288,60 @@ mod tests {
         assert_eq!(path(&PeerReport { path: None, ..peer() }), "none, it has to speak first");
         let candidates = vec!["192.0.2.1:1".parse().unwrap()];
         assert_eq!(path(&PeerReport { path: None, candidates, ..peer() }), "none, 1 to try");
+    }
+
+    #[test]
+    fn a_relayed_path_says_by_whom_since_when_and_why() {
+        let relayed = Some(RelayedReport { by: "rendezvous".into(), since: 12_000_000 });
+        assert_eq!(
+            path(&PeerReport { relayed, ..peer() }),
+            "relayed by rendezvous since 12 s: no direct path is proven"
+        );
+    }
+
+    #[test]
+    fn a_service_tells_when_it_answered_how_it_sees_us_and_what_it_holds() {
+        let service = RegistrationReport {
+            name: "rendezvous".into(),
+            public_key: "k".into(),
+            remote: Some("203.0.113.7:51821".parse().unwrap()),
+            connected: true,
+            last_answered: Some(3_000_000),
+            rtt: Some(20_000),
+            apparent: Some("198.51.100.9:4242".parse().unwrap()),
+            public: Some(false),
+            registered: 2,
+            peers: 3,
+            handshakes: 1,
+            relay: true,
+            relay_slots: 1,
+            refused: Some("quota".into()),
+        };
+        let silent = RegistrationReport {
+            name: "second".into(),
+            remote: None,
+            connected: false,
+            last_answered: None,
+            rtt: None,
+            apparent: None,
+            public: None,
+            registered: 0,
+            relay: false,
+            relay_slots: 0,
+            refused: None,
+            ..service.clone()
+        };
+        let with = StatusReport { services: vec![service, silent], ..report(vec![peer()]) };
+        let text = render(&with, Paint::Plain);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).skip(7).take(3).collect();
+        assert_eq!(
+            lines,
+            [
+                "SERVICE     ANSWERED   RTT    SEES US AT                     REGISTERED              RELAY",
+                "rendezvous  3.0 s ago  20 ms  198.51.100.9:4242, behind NAT  2 of 3, refused: quota  ready for 1",
+                "second      never      -      not known yet                  0 of 3                  off",
+            ]
+        );
     }
 
     #[test]

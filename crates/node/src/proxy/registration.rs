@@ -1,0 +1,268 @@
+//! One peer at one service: what we asked for, what was granted, what we heard (seed 001 figure 10).
+//!
+//! Knows which of its options are due, unanswered or done; never sends. Opens what the peer published.
+//!
+//! # Invariants
+//! - A publication that is older than one already heard is not believed, whoever repeats it.
+
+use stead_noise::random::RandomStream;
+use stead_noise::rendezvous::Rendezvous;
+use stead_wire::options::{
+    self, Lease, Marks, Notification, Publication, Reason, RelaySlot, Subscribed, Subscription, Topic,
+    VcOption, Wishes,
+};
+use stead_wire::time::{Duration, Instant};
+
+use core::net::SocketAddr;
+
+use super::announcement::Announcement;
+use crate::drops::Discard;
+use crate::peer::Whereabouts;
+
+/// What is asked for: two lives of a session, since every new session renews it.
+const LEASE: Lease = Lease::from_secs(360);
+
+/// When to ask again for what was refused: the service is full, or has had enough of us.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Registration {
+    meeting: Rendezvous,
+    wishes: Wishes,
+    subscription: Step,
+    publication: Step,
+    /// Unanswered when the wishes changed: the next answer is to what was wished before.
+    outdated: bool,
+    lease: Option<Held>,
+    slot: Option<RelaySlot>,
+    heard: Option<Heard>,
+    refused: Option<Reason>,
+}
+
+/// How far something that the service must know has come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Step {
+    /// To be sent.
+    #[default]
+    Due,
+    /// Sent, not answered.
+    Asked,
+    /// Answered.
+    Done,
+    /// Refused, to be asked again at this moment.
+    Refused { again: Instant },
+}
+
+/// A lease that was granted.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    renew_at: Instant,
+    ends: Instant,
+}
+
+/// The newest publication of the peer that came over this service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Heard {
+    number: u64,
+    apparent: SocketAddr,
+    /// Since then we look for the peer anew, and what was heard before may be told again.
+    again: bool,
+}
+
+impl Registration {
+    pub(super) const fn new(meeting: Rendezvous) -> Self {
+        Self {
+            meeting,
+            wishes: Wishes::NONE,
+            subscription: Step::Due,
+            publication: Step::Due,
+            outdated: false,
+            lease: None,
+            slot: None,
+            heard: None,
+            refused: None,
+        }
+    }
+
+    pub(super) fn topic(&self) -> Topic {
+        self.meeting.topic()
+    }
+
+    pub(super) const fn slot(&self) -> Option<RelaySlot> {
+        self.slot
+    }
+
+    pub(super) const fn refused(&self) -> Option<Reason> {
+        self.refused
+    }
+
+    /// Whether the service keeps us subscribed.
+    pub(super) fn is_granted(&self, now: Instant) -> bool {
+        self.lease.is_some_and(|lease| now < lease.ends)
+    }
+
+    /// Replaces what is wished for.
+    pub(super) fn wish(&mut self, wishes: Wishes) {
+        if self.wishes == wishes {
+            return;
+        }
+        if let Some(heard) = self.heard.as_mut().filter(|_| !self.wishes.contains(Wishes::WATCH)) {
+            heard.again = true;
+        }
+        self.wishes = wishes;
+        self.outdated |= self.subscription == Step::Asked;
+        self.subscription = Step::Due;
+    }
+
+    /// The service has to be told all anew: it may have forgotten.
+    pub(super) const fn renew(&mut self) {
+        self.subscription = Step::Due;
+        self.publication = Step::Due;
+        self.outdated = false;
+    }
+
+    /// The subscription is to be asked for anew.
+    pub(super) const fn resubscribe(&mut self) {
+        self.subscription = Step::Due;
+    }
+
+    /// There is something new to publish.
+    pub(super) const fn republish(&mut self) {
+        self.publication = Step::Due;
+    }
+
+    /// Whether an answer is awaited.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.subscription == Step::Asked || self.publication == Step::Asked
+    }
+
+    /// Adds the options that are due; `again` those that went unanswered, too.
+    pub(super) fn take_due(
+        &mut self,
+        again: bool,
+        announcement: &Announcement,
+        random: &mut RandomStream,
+        now: Instant,
+        out: &mut Vec<VcOption>,
+    ) {
+        let is_due = |step: Step| match step {
+            Step::Due => true,
+            Step::Asked => again,
+            Step::Done => false,
+            Step::Refused { again } => now >= again,
+        };
+        let topic = self.topic();
+        if is_due(self.subscription) {
+            self.subscription = Step::Asked;
+            out.push(VcOption::Subscription(Subscription { topic, lease: LEASE, wishes: self.wishes }));
+        }
+        if is_due(self.publication) {
+            let number = announcement.number();
+            let Some(sealed) = self.meeting.seal(number, announcement.text(), random) else { return };
+            let marks = if announcement.is_move(now) { Marks::MOVED } else { Marks::NONE };
+            self.publication = Step::Asked;
+            out.push(VcOption::Publication(Publication { topic, number, marks, sealed }));
+        }
+    }
+
+    /// The service granted the subscription, or says that something about it changed.
+    pub(super) fn on_subscribed(&mut self, subscribed: &Subscribed, relays: bool, now: Instant) {
+        let length = subscribed.lease.duration();
+        self.slot = subscribed.slot.filter(|_| relays);
+        if length == Duration::ZERO {
+            self.lease = None;
+            self.subscription = Step::Refused { again: now + ASK_AGAIN_AFTER };
+            return;
+        }
+        self.refused = None;
+        self.lease = Some(Held { renew_at: now + length / 2, ends: now + length });
+        if self.subscription == Step::Asked && !core::mem::take(&mut self.outdated) {
+            self.subscription = Step::Done;
+        }
+    }
+
+    /// The service has the publication `number`.
+    pub(super) fn on_published(&mut self, number: u64, announcement: &Announcement) {
+        if self.publication == Step::Asked && number == announcement.number() {
+            self.publication = Step::Done;
+        }
+    }
+
+    /// Whether the service is yet to answer our publication.
+    pub(super) fn is_publishing(&self) -> bool {
+        self.publication == Step::Asked
+    }
+
+    /// The service refused something.
+    pub(super) fn on_declined(&mut self, reason: Reason, now: Instant) {
+        let again = Step::Refused { again: now + ASK_AGAIN_AFTER };
+        let granted = self.is_granted(now);
+        self.refused = Some(reason);
+        match reason {
+            // The subscription stands, the slot does not.
+            Reason::RelayOff => self.slot = None,
+            // It has forgotten the subscription that the publication needs.
+            Reason::NotServed if granted => {
+                self.lease = None;
+                self.renew();
+            }
+            // Repeated in due course, with a number that is larger by then.
+            Reason::Stale => {}
+            Reason::Full | Reason::Quota | Reason::NotServed => {
+                for step in [&mut self.subscription, &mut self.publication] {
+                    if *step == Step::Asked {
+                        *step = again;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens what the peer published; `newest` is the newest number of the peer heard over any service.
+    pub(super) fn on_notification(
+        &mut self,
+        notification: &Notification,
+        newest: Option<u64>,
+    ) -> Result<Whereabouts, Discard> {
+        let Notification { number, apparent, sealed, .. } = notification;
+        let text = self.meeting.open(*number, sealed).map_err(|_| Discard::ForgedNotification)?;
+        let known = self.heard.is_some_and(|heard| {
+            *number < heard.number || (*number == heard.number && *apparent == heard.apparent && !heard.again)
+        });
+        if known || newest.is_some_and(|newest| *number < newest) {
+            return Err(Discard::StaleNotification);
+        }
+        self.heard = Some(Heard { number: *number, apparent: *apparent, again: false });
+        let points = options::decode(&text).find_map(|option| match option {
+            Ok(VcOption::AttachmentPoints(points)) => Some(points.as_slice().to_vec()),
+            _ => None,
+        });
+        Ok(Whereabouts { apparent: *apparent, points: points.unwrap_or_default() })
+    }
+
+    /// When a lease is to be renewed or ends, or a refused request is to be made again.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let again = |step: Step| match step {
+            Step::Refused { again } => Some(again),
+            Step::Due | Step::Asked | Step::Done => None,
+        };
+        let lease = self.lease.and_then(|lease| match self.subscription {
+            Step::Done => Some(lease.renew_at),
+            Step::Due | Step::Asked | Step::Refused { .. } => self.slot.map(|_| lease.ends),
+        });
+        [again(self.subscription), again(self.publication), lease].into_iter().flatten().min()
+    }
+
+    /// Renews the lease if it is time; forgets what it gave if it ended.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        let Some(lease) = self.lease else { return };
+        if now >= lease.ends {
+            self.lease = None;
+            self.slot = None;
+        }
+        if now >= lease.renew_at && self.subscription == Step::Done {
+            self.subscription = Step::Due;
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! One subscribe-notify service: what it knows of us, what it is to be told, when it is asked again.
+//!
+//! # Life-cycle
+//! no session → (asked until it answers) → session, everything registered → (answers fail to come) → asked for a
+//! new session meanwhile → (answered) → everything registered anew. Being told is all that keeps a session: it is
+//! renewed for as long as there are peers.
+//!
+//! # Invariants
+//! - An idle public node sends nothing between two sessions; one behind a NAT only what keeps the NAT's mapping.
+//! - Whatever the service says is about topics that we subscribed to, or is dropped.
+
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+
+use stead_lct::PeerId;
+use stead_noise::random::RandomStream;
+use stead_noise::session::Session;
+use stead_wire::message::{CookieReply, Response, SessionIndex};
+use stead_wire::options::{self, Declined, Notification, Reason, Receipt, Topic, VcOption};
+use stead_wire::time::{Duration, Instant};
+
+use super::announcement::Announcement;
+use super::contact::Contact;
+use super::patience::{Asked, DOUBT_AFTER, Patience};
+use super::registration::Registration;
+use crate::drops::Discard;
+use crate::node::Wake;
+use crate::notice::Arrival;
+use crate::peer::{self, Whereabouts};
+use crate::relay::Gate;
+use crate::settings::ServiceSettings;
+use crate::turn::Turn;
+
+/// Bytes of options in one message: with everything around them it fits the smallest IPv6 path (1280).
+const MOST_BYTES: usize = 1120;
+
+/// Options of one message that are looked at: several times what fits a datagram.
+const MOST_OPTIONS: usize = 128;
+
+/// See the module's documentation.
+pub(super) struct Service {
+    pub(super) name: String,
+    pub(super) relays: bool,
+    keepalive: Option<Duration>,
+    pub(super) contact: Contact,
+    registrations: BTreeMap<PeerId, Registration>,
+    by_topic: BTreeMap<Topic, PeerId>,
+    patience: Patience,
+    /// Options that answer the service, to be sent with whatever else is due.
+    answers: Vec<VcOption>,
+    /// Where our datagrams seem to come from since the last local change.
+    apparent: Option<SocketAddr>,
+    public: Option<bool>,
+    answered: Option<Instant>,
+    spoke: Option<Instant>,
+    /// Whether a route leads to the service.
+    reachable: bool,
+    /// Whose subscription the next keepalive renews.
+    next: Option<PeerId>,
+    /// The service was told to be silent.
+    silence_told: bool,
+}
+
+/// What a message of the service means for others.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// A peer published where it is.
+    Found(PeerId, u64, Whereabouts),
+    /// What the service relays for a peer may have changed.
+    Relays(PeerId),
+    /// Our datagrams come from elsewhere, though we did not move: a NAT forgot us.
+    Rebound,
+    /// It knows a newer publication of ours than the newest.
+    Overtaken,
+    /// It answers, and sees us there.
+    Answers {
+        /// Where our datagrams seem to come from.
+        apparent: SocketAddr,
+        /// Whether that is where we believe to be.
+        public: bool,
+    },
+}
+
+impl Service {
+    pub(super) fn new(id: PeerId, settings: ServiceSettings) -> Self {
+        Self {
+            name: settings.name,
+            relays: settings.relay,
+            keepalive: settings.keepalive,
+            contact: Contact::new(id, settings.public_key, settings.endpoints),
+            registrations: BTreeMap::new(),
+            by_topic: BTreeMap::new(),
+            patience: Patience::default(),
+            answers: Vec::new(),
+            apparent: None,
+            public: None,
+            answered: None,
+            spoke: None,
+            reachable: false,
+            next: None,
+            silence_told: false,
+        }
+    }
+
+    /// From now on `peer` is registered here.
+    pub(super) fn register(&mut self, peer: PeerId, registration: Registration) {
+        self.by_topic.insert(registration.topic(), peer);
+        self.registrations.insert(peer, registration);
+    }
+
+    pub(super) fn registration(&mut self, peer: PeerId) -> Option<&mut Registration> {
+        self.registrations.get_mut(&peer)
+    }
+
+    /// The relay's gate: where it is and which slots are ours.
+    pub(super) fn gate(&self) -> Option<Gate> {
+        let slots: BTreeSet<_> = self.registrations.values().filter_map(Registration::slot).collect();
+        let remote = self.contact.place()?;
+        (!slots.is_empty()).then_some(Gate { remote, slots })
+    }
+
+    /// We are somewhere else: what was asked from the old place is asked anew, and there is news to publish.
+    pub(super) fn on_move(&mut self, turn: &mut Turn<'_>) {
+        self.apparent = None;
+        self.patience.rest();
+        self.contact.abandon(turn);
+        self.republish();
+    }
+
+    /// There is something new to publish.
+    pub(super) fn republish(&mut self) {
+        self.registrations.values_mut().for_each(Registration::republish);
+    }
+
+    /// The service answered our handshake.
+    pub(super) fn on_response(
+        &mut self,
+        response: &Response<'_>,
+        arrival: Arrival,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Discard> {
+        let rtt = self.contact.on_response(response, arrival, turn)?;
+        self.hear(turn.now);
+        self.patience.rest();
+        self.patience.measured(rtt);
+        // The service may have started anew since the last session, and remembers nothing then.
+        self.registrations.values_mut().for_each(Registration::renew);
+        Ok(())
+    }
+
+    pub(super) fn on_cookie(&mut self, reply: &CookieReply<'_>, now: Instant) -> Result<(), Discard> {
+        self.contact.on_cookie(reply, now)
+    }
+
+    /// A message of the service. Says what it means for others.
+    pub(super) fn on_message(
+        &mut self,
+        index: SessionIndex,
+        arrival: Arrival,
+        encoded: &[u8],
+        announcement: &Announcement,
+        newest: impl Fn(PeerId) -> Option<u64>,
+        turn: &mut Turn<'_>,
+    ) -> Vec<Word> {
+        self.contact.on_message(index, arrival, turn.now);
+        self.hear(turn.now);
+        self.patience.answered(turn.now);
+        let mut words = Vec::new();
+        for option in options::decode(encoded).take(MOST_OPTIONS) {
+            let Ok(option) = option else {
+                turn.path.drops().count(Discard::MalformedOptions);
+                continue;
+            };
+            match self.on_option(option, arrival, announcement, &newest, turn) {
+                Ok(word) => words.extend(word),
+                Err(reason) => turn.path.drops().count(reason),
+            }
+        }
+        words
+    }
+
+    fn on_option(
+        &mut self,
+        option: VcOption,
+        arrival: Arrival,
+        announcement: &Announcement,
+        newest: impl Fn(PeerId) -> Option<u64>,
+        turn: &Turn<'_>,
+    ) -> Result<Option<Word>, Discard> {
+        let relays = self.relays;
+        match option {
+            VcOption::PathChallenge(token) => self.answers.push(VcOption::PathResponse(token)),
+            VcOption::Apparent(apparent) => return Ok(self.on_apparent(apparent, arrival, turn)),
+            VcOption::Subscribed(subscribed) => {
+                let (peer, registration) = self.about(subscribed.topic)?;
+                let before = registration.slot();
+                registration.on_subscribed(&subscribed, relays, turn.now);
+                return Ok((before != registration.slot()).then_some(Word::Relays(peer)));
+            }
+            VcOption::Published(receipt) => {
+                self.about(receipt.topic)?.1.on_published(receipt.number, announcement);
+            }
+            VcOption::Declined(declined) => return self.on_declined(declined, turn.now),
+            VcOption::Notification(notification) => {
+                return self.on_notification(&notification, newest).map(Some);
+            }
+            // What a service has no business to say, and what a later version may.
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn about(&mut self, topic: Topic) -> Result<(PeerId, &mut Registration), Discard> {
+        let peer = *self.by_topic.get(&topic).ok_or(Discard::UnknownTopic)?;
+        let registration = self.registrations.get_mut(&peer).ok_or(Discard::UnknownTopic)?;
+        Ok((peer, registration))
+    }
+
+    /// Public or private? (seed 001 figure 19)
+    fn on_apparent(&mut self, apparent: SocketAddr, arrival: Arrival, turn: &Turn<'_>) -> Option<Word> {
+        let claimed = turn.claimed(arrival.source)?;
+        let public = claimed == apparent;
+        self.public = Some(public);
+        match self.apparent.replace(apparent) {
+            None => Some(Word::Answers { apparent, public }),
+            Some(before) if before != apparent => Some(Word::Rebound),
+            Some(_) => None,
+        }
+    }
+
+    fn on_declined(&mut self, declined: Declined, now: Instant) -> Result<Option<Word>, Discard> {
+        let (peer, registration) = self.about(declined.topic)?;
+        let publishing = registration.is_publishing();
+        let before = registration.slot();
+        registration.on_declined(declined.reason, now);
+        if declined.reason == Reason::Stale && publishing {
+            return Ok(Some(Word::Overtaken));
+        }
+        Ok((before != registration.slot()).then_some(Word::Relays(peer)))
+    }
+
+    fn on_notification(
+        &mut self,
+        notification: &Notification,
+        newest: impl Fn(PeerId) -> Option<u64>,
+    ) -> Result<Word, Discard> {
+        let Notification { topic, number, .. } = *notification;
+        let (peer, registration) = self.about(topic)?;
+        let heard = registration.on_notification(notification, newest(peer));
+        if heard != Err(Discard::ForgedNotification) {
+            // What is old news is acknowledged all the same: our last acknowledgement may have been lost.
+            self.answers.push(VcOption::Notified(Receipt { topic, number }));
+        }
+        heard.map(|whereabouts| Word::Found(peer, number, whereabouts))
+    }
+
+    /// Says what is due, asks for a session if one is needed, and decides when to look again.
+    ///
+    /// `urgent` tells that something waits for a peer to be found.
+    pub(super) fn advance(
+        &mut self,
+        announcement: &Announcement,
+        urgent: bool,
+        random: &mut RandomStream,
+        turn: &mut Turn<'_>,
+    ) {
+        let target = self.contact.target(turn);
+        self.reachable = target.is_some() && !self.registrations.is_empty();
+        let Some(target) = target.filter(|_| self.reachable) else {
+            self.patience.rest();
+            return;
+        };
+        let now = turn.now;
+        let again = self.patience.is_over(now);
+        if self.keepalive_due().is_some_and(|at| now >= at) {
+            self.keep_alive();
+        }
+        let session = self.contact.session(now).cloned();
+        let doubtful = self.patience.repeated() + u32::from(again) >= DOUBT_AFTER;
+        let renew = doubtful || self.contact.renew_at(now).is_none_or(|at| now >= at);
+        let asks = renew && (again || !self.contact.is_asking());
+        if asks {
+            self.contact.ask(turn);
+        }
+        let tells = session.as_ref().is_some_and(|session| {
+            let due = self.take_due(again, announcement, random, now);
+            self.tell(due, session, target, turn)
+        });
+        let awaited = self.contact.is_asking() || self.registrations.values().any(Registration::is_awaited);
+        if !awaited {
+            self.patience.rest();
+        } else if asks || tells || again {
+            let asked = Asked { again, handshake: session.is_none(), urgent };
+            let spread = turn.random.jitter.next_u32().to_le_bytes()[0];
+            self.patience.wait(asked, spread, now);
+        }
+    }
+
+    fn take_due(
+        &mut self,
+        again: bool,
+        announcement: &Announcement,
+        random: &mut RandomStream,
+        now: Instant,
+    ) -> Vec<VcOption> {
+        let mut due = core::mem::take(&mut self.answers);
+        for registration in self.registrations.values_mut() {
+            registration.take_due(again, announcement, random, now, &mut due);
+        }
+        due
+    }
+
+    /// Sends options, as many messages as they need; each says where we believe to be. True if there were any.
+    fn tell(
+        &mut self,
+        due: Vec<VcOption>,
+        session: &Session,
+        (remote, local): (SocketAddr, core::net::IpAddr),
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let claimed = VcOption::Claimed(SocketAddr::new(local, turn.identity.listen_port));
+        let mut due = due.into_iter().peekable();
+        let told = due.peek().is_some();
+        while due.peek().is_some() {
+            let mut message = vec![claimed.clone()];
+            let mut len = claimed.encoded_len();
+            while let Some(option) = due.next_if(|next| len + next.encoded_len() <= MOST_BYTES) {
+                len += option.encoded_len();
+                message.push(option);
+            }
+            peer::send(session, &message, (remote, Some(local)), turn);
+        }
+        if told {
+            self.spoke = Some(turn.now);
+        }
+        told
+    }
+
+    /// Something authentic came from the service.
+    const fn hear(&mut self, now: Instant) {
+        self.answered = Some(now);
+        self.silence_told = false;
+    }
+
+    /// Whether the service went silent, as nobody was told yet.
+    pub(super) const fn went_silent(&mut self) -> bool {
+        self.patience.repeated() > DOUBT_AFTER && !core::mem::replace(&mut self.silence_told, true)
+    }
+
+    /// Behind a NAT: when the mapping wants refreshing. While an answer is awaited it is refreshed anyway.
+    fn keepalive_due(&self) -> Option<Instant> {
+        let waits = self.public == Some(false) && self.patience.retry_at().is_none();
+        Some(self.spoke? + self.keepalive.filter(|_| waits)?)
+    }
+
+    /// Renews one subscription after the other: the service answers that, and says where it sees us now.
+    fn keep_alive(&mut self) {
+        let after = self.next.map_or(0, |peer| peer.0 + 1);
+        let next = self.registrations.range(PeerId(after)..).next().map(|(peer, _)| *peer);
+        let next = next.or_else(|| self.registrations.keys().next().copied());
+        self.next = next;
+        if let Some(registration) = next.and_then(|peer| self.registrations.get_mut(&peer)) {
+            registration.resubscribe();
+        }
+    }
+
+    /// When something is to be done, and what.
+    pub(super) fn poll_timeout(&self, now: Instant) -> Option<(Instant, Wake)> {
+        let ends = (self.contact.poll_timeout(), Wake::Handshake);
+        let renews = self.contact.renew_at(now).filter(|_| !self.contact.is_asking());
+        let leases = self.registrations.values().filter_map(Registration::poll_timeout).min();
+        let active = [
+            (self.patience.retry_at(), Wake::Registration),
+            (renews, Wake::Handshake),
+            (leases, Wake::Registration),
+            (self.keepalive_due(), Wake::ServiceKeepalive),
+        ];
+        let active = active.into_iter().filter(|_| self.reachable);
+        core::iter::once(ends)
+            .chain(active)
+            .filter_map(|(at, wake)| Some((at?, wake)))
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// Ends what is over. Returns the peers whose relay may be gone.
+    pub(super) fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Vec<PeerId> {
+        self.contact.expire(turn);
+        let mut changed = Vec::new();
+        for (peer, registration) in &mut self.registrations {
+            let before = registration.slot();
+            registration.handle_timeout(turn.now);
+            if before != registration.slot() {
+                changed.push(*peer);
+            }
+        }
+        changed
+    }
+
+    pub(super) fn status(&self, now: Instant) -> super::ServiceStatus {
+        let granted = self.registrations.values().filter(|it| it.is_granted(now)).count();
+        super::ServiceStatus {
+            name: self.name.clone(),
+            public_key: self.contact.key(),
+            remote: self.contact.place(),
+            connected: self.contact.session(now).is_some(),
+            last_answered: self.answered,
+            rtt: self.patience.rtt(),
+            apparent: self.apparent,
+            public: self.public,
+            registered: granted,
+            peers: self.registrations.len(),
+            handshakes: self.contact.completed(),
+            relays: self.relays,
+            slots: self.registrations.values().filter(|it| it.slot().is_some()).count(),
+            refused: self.registrations.values().find_map(Registration::refused).map(Reason::label),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Paths over a service's relay: while no direct path is proven, and no longer.
+
+use crate::world::{HostId, Mapping, Nat, World, ms, peer, secret, secs};
+
+/// Alice and bob, each behind a NAT of its own, and a service.
+fn behind_nats(mapping: Mapping, relay: bool) -> (World, HostId, HostId) {
+    let mut world = World::new();
+    world.relay = relay;
+    world.service(101, "203.0.113.1");
+    let alice = world.host(1, &[], vec![peer("bob", secret(2).public_key(), &[])]);
+    let bob = world.host(2, &[], vec![peer("alice", secret(1).public_key(), &[])]);
+    world.nat(alice, Some(Nat::new("198.51.100.1", mapping)));
+    world.nat(bob, Some(Nat::new("198.51.100.2", mapping)));
+    world.move_to(alice, &["10.0.0.1"]);
+    world.move_to(bob, &["10.0.0.2"]);
+    world.run_for(secs(1));
+    (world, alice, bob)
+}
+
+#[test]
+fn two_cone_nats_are_opened_from_both_sides() {
+    let (mut world, alice, bob) = behind_nats(Mapping::EndpointIndependent, false);
+    world.send(alice, bob, b"through");
+    world.run_for(secs(6));
+    world.send(bob, alice, b"and back");
+    world.run_for(secs(1));
+    assert_eq!(
+        (world.texts(bob, 0), world.texts(alice, 0)),
+        (vec!["through".into()], vec!["and back".into()])
+    );
+    assert_eq!((world.status(alice).relayed, world.status(bob).relayed), (None, None));
+}
+
+#[test]
+fn two_symmetric_nats_leave_the_relay_and_status_says_so() {
+    let (mut world, alice, bob) = behind_nats(Mapping::AddressAndPortDependent, true);
+    world.send(alice, bob, b"through");
+    world.run_for(secs(2));
+    world.send(bob, alice, b"and back");
+    world.run_for(secs(2));
+
+    assert_eq!(
+        (world.texts(bob, 0), world.texts(alice, 0)),
+        (vec!["through".into()], vec!["and back".into()])
+    );
+    for host in [alice, bob] {
+        let relayed = world.status(host).relayed.expect("relayed");
+        assert_eq!(relayed.by, "service101");
+        assert!(relayed.since < world.now);
+        assert_eq!(world.service_status(host)[0].slots, 1);
+    }
+    for n in 0..50_u8 {
+        world.send(alice, bob, &[n]);
+        world.run_for(ms(20));
+    }
+    assert_eq!(world.received(bob).len(), 51);
+}
+
+#[test]
+fn a_relayed_move_costs_no_handshake() {
+    let (mut world, alice, bob) = behind_nats(Mapping::AddressAndPortDependent, true);
+    world.send(alice, bob, b"through");
+    world.run_for(secs(2));
+    world.send(bob, alice, b"and back");
+    world.run_for(secs(2));
+    let handshakes = world.status(alice).handshakes;
+
+    world.nat(alice, Some(Nat::new("198.51.100.7", Mapping::AddressAndPortDependent)));
+    world.move_to(alice, &["10.7.0.1"]);
+    world.send(alice, bob, b"from elsewhere");
+    world.run_for(secs(2));
+    world.send(bob, alice, b"found you");
+    world.run_for(secs(2));
+    assert_eq!(world.texts(bob, 1), ["from elsewhere"]);
+    assert_eq!(world.texts(alice, 1), ["found you"]);
+    assert_eq!(world.status(alice).handshakes, handshakes);
+}
+
+#[test]
+fn a_service_that_may_not_relay_does_not() {
+    let (mut world, alice, bob) = behind_nats(Mapping::AddressAndPortDependent, false);
+    world.send(alice, bob, b"nobody carries this");
+    world.run_for(secs(10));
+    assert!(world.received(bob).is_empty());
+    let relayed = world.trace.iter().filter(|flight| (0x11..=0x14).contains(&flight.datagram[0])).count();
+    assert_eq!(relayed, 0);
+}
