@@ -36,6 +36,10 @@ impl Service {
         self.allot_slot(topic, which, now);
         let lease = Lease::from_secs(u16::try_from(granted.as_secs()).unwrap_or(u16::MAX));
         self.answer_subscribed(topic, which, lease);
+        if self.relay.is_none() && wanted.wishes.contains(Wishes::RELAY) {
+            // The subscription stands; only this wish is declined.
+            self.decline(id, Declined { topic, reason: Reason::RelayOff });
+        }
         if wanted.wishes.contains(Wishes::WATCH) {
             // It looks for its peer: it hears the newest at once.
             self.notify(topic, which, now);

@@ -1,7 +1,7 @@
 //! The relay: for pairs that asked for it, between proven addresses, within bounds.
 
 use stead_sns::{Discard, Happening, RelayLimits, Settings};
-use stead_wire::options::{Lease, RelaySlot, Subscription, VcOption, Wishes};
+use stead_wire::options::{Lease, Reason, RelaySlot, Subscription, VcOption, Wishes};
 use stead_wire::relayed;
 
 use crate::world::{Id, World, at, ms, secs, settings};
@@ -60,6 +60,7 @@ fn a_service_without_a_relay_grants_no_slot_and_carries_nothing() {
     let (mut world, a, b) = pair(Settings { relay: None, ..settings() });
     let granted = world.subscribed(a).unwrap();
     assert!(granted.present && granted.slot.is_none());
+    assert_eq!(world.declined(a), [Reason::RelayOff], "the subscription stands");
 
     world.inject(at(HOME), message(RelaySlot::new(1).unwrap(), 100));
 
