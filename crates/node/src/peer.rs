@@ -13,6 +13,7 @@ mod negotiation;
 mod non_migrator;
 mod options;
 mod paths;
+mod requests;
 mod sealing;
 mod sessions;
 mod stage;
@@ -34,6 +35,7 @@ use self::migrator::Migrator;
 use self::negotiation::Negotiation;
 use self::non_migrator::NonMigrator;
 use self::paths::Paths;
+use self::requests::Requests;
 use self::stage::Stage;
 use crate::drops::Discard;
 use crate::event::{Event, Happening, Suspension};
@@ -55,6 +57,7 @@ pub(crate) struct Peer {
     paths: Paths,
     migrator: Migrator,
     non_migrator: NonMigrator,
+    requests: Requests,
     liveness: Liveness,
     stage: Stage,
     suspended: Option<(Suspension, Instant)>,
@@ -63,6 +66,8 @@ pub(crate) struct Peer {
     chosen_at: Option<Instant>,
     /// When the persistent keepalive last found nobody to go to.
     keepalive_tried: Option<Instant>,
+    /// Since when the peer is looked for.
+    looked_since: Option<Instant>,
     /// Since when packets wait for a peer of which nobody knows where it is.
     search: Option<Instant>,
 }
@@ -110,12 +115,14 @@ impl Peer {
             lane,
             migrator: Migrator::default(),
             non_migrator: NonMigrator::default(),
+            requests: Requests::default(),
             liveness: Liveness::default(),
             stage: Stage::default(),
             suspended: None,
             moves: Moves::default(),
             chosen_at: None,
             keepalive_tried: None,
+            looked_since: None,
             search: None,
         }
     }
@@ -193,6 +200,7 @@ impl Peer {
         // Held packets go before the workers may send anything newer.
         self.flush(turn);
         self.publish(turn.now);
+        self.looked_since = self.looks(turn.now).then(|| self.looked_since.unwrap_or(turn.now));
     }
 
     /// Sends what was held, if it can go.

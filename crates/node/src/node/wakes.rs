@@ -17,6 +17,8 @@ pub enum Wake {
     Update,
     /// A path challenge went unanswered.
     Challenge,
+    /// The peer is to be asked for where it might be.
+    Request,
     /// Data came and nothing went back: a keepalive is owed.
     Keepalive,
     /// Data went and nothing came back: a new handshake is due.
@@ -42,6 +44,7 @@ impl fmt::Display for Wake {
             Self::Probe => "probe",
             Self::Update => "update",
             Self::Challenge => "challenge",
+            Self::Request => "request",
             Self::Keepalive => "keepalive",
             Self::Silence => "silence",
             Self::PersistentKeepalive => "persistent-keepalive",

@@ -18,6 +18,7 @@ use stead_noise::session::Session;
 use stead_wire::message::{CookieReply, Response, SessionIndex};
 use stead_wire::time::{Duration, Instant};
 
+use super::requests::PAUSES;
 use crate::drops::Discard;
 use crate::notice::Arrival;
 use crate::turn::Turn;
@@ -27,6 +28,9 @@ const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Our own initiations are at least this far apart: twice the above, since they may arrive closer together.
 const RESTART_INTERVAL: Duration = Duration::from_millis(40);
+
+/// How long an initiation is good to be sent again as it is: longer than a round trip takes.
+const REPEATABLE_FOR: Duration = Duration::from_secs(2);
 
 /// Jitter on retries, so that two peers do not ask at the same moment for ever.
 const JITTER: Duration = Duration::from_millis(333);
@@ -53,9 +57,16 @@ pub(crate) struct Handshaking {
 struct Flight {
     initiator: Initiator,
     targets: Vec<Target>,
+    message: Vec<u8>,
     began: Instant,
     sent: Instant,
     retry_at: Instant,
+    /// How often the same message is still to be sent, and when next: both ends try at once, and each opens its NAT
+    /// for the other.
+    repeats: core::slice::Iter<'static, Duration>,
+    repeat_at: Option<Instant>,
+    /// Nothing waits for it: it is not tried for long.
+    brief: bool,
 }
 
 /// The last initiation we answered.
@@ -143,6 +154,37 @@ impl Handshaking {
         }
     }
 
+    /// Asks at every one of `targets` at once and, with the same message, repeatedly within the next seconds: the peer
+    /// was told to do the same. If `needed`, for as long as a handshake is tried; else no longer than its first retry.
+    pub(crate) fn punch(&mut self, targets: &[Target], needed: bool, turn: &mut Turn<'_>) {
+        let brief = self.flight.as_ref().is_none_or(|flight| flight.brief) && !needed;
+        match self.flight.as_mut().filter(|flight| turn.now < flight.sent + REPEATABLE_FOR) {
+            // Its answer may be on the way.
+            Some(flight) => {
+                for (remote, local) in targets.iter().filter(|target| !flight.targets.contains(target)) {
+                    turn.transmit(*remote, *local, flight.message.clone());
+                }
+                flight.targets = targets.to_vec();
+            }
+            None => self.restart(targets, turn),
+        }
+        let Some(flight) = self.flight.as_mut() else { return };
+        flight.repeats = PAUSES.iter();
+        flight.repeat_at = flight.repeats.next().map(|pause| turn.now + *pause);
+        flight.brief = brief;
+    }
+
+    fn repeat(&mut self, turn: &mut Turn<'_>) {
+        let Some(flight) = self.flight.as_mut() else { return };
+        if flight.repeat_at.is_none_or(|at| turn.now < at) {
+            return;
+        }
+        for (remote, local) in &flight.targets {
+            turn.transmit(*remote, *local, flight.message.clone());
+        }
+        flight.repeat_at = flight.repeats.next().map(|pause| turn.now + *pause);
+    }
+
     fn initiate(&mut self, targets: Vec<Target>, began: Instant, turn: &mut Turn<'_>) {
         self.abandon(turn);
         if targets.is_empty() {
@@ -158,13 +200,24 @@ impl Handshaking {
             return;
         };
         self.cookies.finish_macs(&mut message, turn.now);
+        let message = message.to_vec();
         for (remote, local) in &targets {
-            turn.transmit(*remote, *local, message.to_vec());
+            turn.transmit(*remote, *local, message.clone());
         }
         turn.flights.insert(index, self.peer);
         let jitter = u64::from(turn.random.jitter.next_u32()) % (JITTER.as_micros() as u64 + 1);
         let retry_at = turn.now + REKEY_TIMEOUT + Duration::from_micros(jitter);
-        self.flight = Some(Flight { initiator, targets, began, sent: turn.now, retry_at });
+        self.flight = Some(Flight {
+            initiator,
+            targets,
+            message,
+            began,
+            sent: turn.now,
+            retry_at,
+            repeats: [].iter(),
+            repeat_at: None,
+            brief: false,
+        });
     }
 
     fn abandon(&mut self, turn: &mut Turn<'_>) {
@@ -250,7 +303,8 @@ impl Handshaking {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let retry = self.flight.as_ref().map(|flight| flight.retry_at);
-        [retry, self.keypairs.poll_timeout()].into_iter().flatten().min()
+        let repeat = self.flight.as_ref().and_then(|flight| flight.repeat_at);
+        [retry, repeat, self.keypairs.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Sends an unanswered initiation again, at `targets` as they are now, and ends sessions past their life.
@@ -259,9 +313,14 @@ impl Handshaking {
         for ended in self.keypairs.expire(turn.now) {
             turn.path.forget(ended);
         }
+        self.repeat(turn);
         let Some(flight) = self.flight.as_ref().filter(|flight| turn.now >= flight.retry_at) else {
             return false;
         };
+        if flight.brief {
+            self.abandon(turn);
+            return false;
+        }
         if turn.now >= flight.began + REKEY_ATTEMPT_TIME {
             self.abandon(turn);
             return true;

@@ -123,6 +123,11 @@ impl Peer {
         }
         // What was asked on the old path proves nothing about the new one.
         self.liveness.forget_question();
+        if self.paths.relayed() {
+            self.requests.renew();
+        } else {
+            self.requests.end();
+        }
         // First the path, then the entries: see `PacketPath::enter`.
         self.lane.repoint(&active);
         let connections = turn.path.table().migrate(self.about.id, &active);

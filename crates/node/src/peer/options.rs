@@ -3,6 +3,7 @@
 //! All of them were authenticated by the session; where they came from was not, so an address that has proven
 //! nothing gets at most three bytes per byte (RFC 9000 §8).
 
+use core::net::SocketAddr;
 use std::sync::Arc;
 
 use stead_noise::allowance::Allowance;
@@ -11,8 +12,11 @@ use stead_wire::message::SessionIndex;
 use stead_wire::options::{
     self, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, Connections, VcOption,
 };
+use stead_wire::time::{Duration, Instant};
 
 use super::non_migrator::{Found, NO_CHALLENGE, Verdict};
+use super::paths::is_relayed;
+use super::requests::Echo;
 use super::{Peer, migrator, non_migrator, sealing};
 use crate::drops::Discard;
 use crate::event::{Happening, Mover, Suspension};
@@ -22,6 +26,9 @@ use crate::turn::Turn;
 /// Options of one message that are looked at: several times what any message of ours has. An answer may be longer
 /// than its question, and must fit a datagram.
 const MOST_OPTIONS: usize = 16;
+
+/// How long after its last proof a direct path is kept although the peer proves that a relay reaches it.
+const DIRECT_TRUSTED_FOR: Duration = Duration::from_secs(2);
 
 /// One message's options and how they came.
 struct Delivery {
@@ -108,6 +115,22 @@ impl Peer {
                     self.paths.proven(rtt);
                     return Ok(());
                 }
+                match self.requests.on_response(*token, delivery.arrival.source, turn.now) {
+                    Echo::Strange => {}
+                    Echo::Proven(proven) => {
+                        delivery.echoed = true;
+                        let found = Found { proven, announced: false, began: turn.now };
+                        self.on_found(found, delivery.arrival, turn);
+                        return Ok(());
+                    }
+                    Echo::Elsewhere => {
+                        delivery.late = true;
+                        let (session, bytes) =
+                            (Arc::clone(&delivery.session), core::mem::take(&mut delivery.bytes));
+                        self.non_migrator.on_sighting(delivery.arrival, bytes, &session, turn);
+                        return Ok(());
+                    }
+                }
                 let found = self.non_migrator.on_response(*token, delivery.arrival, turn.now);
                 delivery.late = found.is_err();
                 delivery.echoed = found.is_ok();
@@ -153,7 +176,8 @@ impl Peer {
     /// The peer has proven where it is. That ends a search, and also a move of our own if the peer has learned from
     /// us where we are: if it announced itself, it has our acknowledgement from there.
     fn on_found(&mut self, found: Found, arrival: Arrival, turn: &mut Turn<'_>) {
-        if found.announced && self.chooses(turn) && self.chosen_at >= Some(found.began) {
+        let ours = found.announced && self.chooses(turn) && self.chosen_at >= Some(found.began);
+        if ours || !self.better(found.proven.remote, turn.now) {
             return;
         }
         self.liveness.acknowledge(turn.now);
@@ -257,6 +281,14 @@ impl Peer {
             return Ok(());
         }
         acknowledged.map(|_| ())
+    }
+
+    /// Whether a path that was just proven is to be used: a relay only while nothing direct is known to work.
+    fn better(&self, remote: SocketAddr, now: Instant) -> bool {
+        let works =
+            self.paths.validated() && self.suspension().is_none_or(|(why, _)| why == Suspension::PeerMoving);
+        let direct = self.paths.active().is_some() && !self.paths.relayed();
+        !(is_relayed(remote) && direct && works && self.liveness.acknowledged_within(DIRECT_TRUSTED_FOR, now))
     }
 
     /// Whether our choice counts where both ends choose a path at the same moment.

@@ -12,7 +12,7 @@ use stead_wire::time::Duration;
 use crate::attachment::LocalAttachment;
 use crate::relay::{RelayAddress, is_made_up};
 
-/// How many attachment points are tried at once. More would be noise: a host has one or two per family.
+/// How many attachment points are tried at once, and a relay. More would be noise: a host has one or two per family.
 const MOST_TARGETS: usize = 6;
 
 /// One peer's paths.
@@ -23,6 +23,8 @@ pub(crate) struct Paths {
     rtt: Option<Duration>,
     configured: Vec<SocketAddr>,
     advertised: Vec<SocketAddr>,
+    /// Where a service saw it last.
+    apparent: Option<SocketAddr>,
     /// The last resort: a relay's address for this peer.
     relay: Option<SocketAddr>,
     next: PathId,
@@ -37,6 +39,7 @@ impl Paths {
             rtt: None,
             configured,
             advertised: Vec::new(),
+            apparent: None,
             relay: None,
             next: PathId(1),
             public: None,
@@ -100,6 +103,13 @@ impl Paths {
         self.advertised = points.iter().copied().filter(could_be_a_peer_s).collect();
     }
 
+    /// Takes where a service saw the peer, and which points the peer says it has (seed 001 figure 19).
+    pub(crate) fn learn(&mut self, apparent: SocketAddr, points: &[SocketAddr]) {
+        self.advertise(points);
+        self.apparent = Some(apparent).filter(could_be_a_peer_s);
+        self.public = Some(points.contains(&apparent));
+    }
+
     /// Takes what reaches the peer if nothing direct does.
     pub(crate) const fn relay(&mut self, relay: Option<SocketAddr>) {
         self.relay = relay;
@@ -113,15 +123,20 @@ impl Paths {
         }
     }
 
+    /// Whether the active path leads over a relay.
+    pub(crate) fn relayed(&self) -> bool {
+        self.active_remote().is_some_and(is_relayed)
+    }
+
     pub(crate) const fn public(&self) -> Option<bool> {
         self.public
     }
 
-    /// Every attachment point where the peer might be, the likeliest first: the active one, those it told us
-    /// of, those configured, a relay.
+    /// Every attachment point where the peer might be, the likeliest first: the active one, where a service saw it,
+    /// those it told us of, those configured, a relay.
     pub(crate) fn candidates(&self) -> Vec<SocketAddr> {
         let mut candidates: Vec<SocketAddr> = Vec::new();
-        let told = self.advertised.iter().chain(&self.configured).copied();
+        let told = self.apparent.iter().chain(&self.advertised).chain(&self.configured).copied();
         for point in self.active_remote().into_iter().chain(told).chain(self.relay) {
             if !candidates.contains(&point) {
                 candidates.push(point);
@@ -132,9 +147,25 @@ impl Paths {
 
     /// The candidates that a route leads to from where we are attached, with our source address for each.
     pub(crate) fn targets(&self, here: &LocalAttachment) -> Vec<(SocketAddr, IpAddr)> {
-        let reachable = |point: SocketAddr| Some((point, here.source_for(point.ip())?));
-        self.candidates().into_iter().filter_map(reachable).take(MOST_TARGETS).collect()
+        let (relayed, direct): (Vec<_>, Vec<_>) =
+            self.reachable(here).into_iter().partition(|(point, _)| is_relayed(*point));
+        direct.into_iter().take(MOST_TARGETS).chain(relayed).collect()
     }
+
+    /// As [`targets`](Self::targets), but for relays.
+    pub(crate) fn direct_targets(&self, here: &LocalAttachment) -> Vec<(SocketAddr, IpAddr)> {
+        self.targets(here).into_iter().filter(|(point, _)| !is_relayed(*point)).collect()
+    }
+
+    fn reachable(&self, here: &LocalAttachment) -> Vec<(SocketAddr, IpAddr)> {
+        let reachable = |point: SocketAddr| Some((point, here.source_for(point.ip())?));
+        self.candidates().into_iter().filter_map(reachable).collect()
+    }
+}
+
+/// Whether a path to there leads over a relay.
+pub(crate) fn is_relayed(point: SocketAddr) -> bool {
+    RelayAddress::of(point).is_some()
 }
 
 /// A peer must not make us speak to ourselves, to a whole network, or to nobody.

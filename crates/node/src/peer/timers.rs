@@ -29,6 +29,8 @@ impl Peer {
             (self.negotiation.poll_timeout(), Wake::Probe),
             (self.migrator.poll_timeout(), Wake::Update),
             (self.non_migrator.poll_timeout(), Wake::Challenge),
+            (self.requests.poll_timeout(), Wake::Request),
+            (self.direct_due(), Wake::Request),
             (owes, Wake::Keepalive),
             (waits, Wake::Silence),
             (self.persistent_due(), Wake::PersistentKeepalive),
@@ -57,6 +59,7 @@ impl Peer {
         self.answer_silence(turn);
         self.keep_alive(turn);
         self.watch_path(turn);
+        self.try_direct(turn);
         self.end_search(turn);
     }
 
@@ -151,7 +154,7 @@ impl Peer {
     }
 
     /// Whether packets go to a peer that can be asked for proof.
-    fn flowing(&self) -> bool {
+    pub(super) fn flowing(&self) -> bool {
         self.negotiation.enhanced() && self.suspension().is_none()
     }
 

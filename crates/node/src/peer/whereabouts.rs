@@ -5,7 +5,7 @@
 use core::net::SocketAddr;
 
 use stead_noise::schedule::REKEY_ATTEMPT_TIME;
-use stead_wire::time::Instant;
+use stead_wire::time::{Duration, Instant};
 
 use super::Peer;
 use crate::drops::Discard;
@@ -34,23 +34,89 @@ pub(crate) enum Sought {
     Relay,
 }
 
+/// A path that was proven this lately needs no new proof when a service says that the peer is there.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// How long a direct path is looked for before a relay is wanted: some round trips.
+const RELAY_AFTER: Duration = Duration::from_millis(250);
+
+/// While a relay carries packets, a direct path is tried again after this long, if nobody moves before: NATs come and
+/// go, and keep the mapping that a try made for about as long.
+const DIRECT_INTERVAL: Duration = Duration::from_secs(25);
+
 impl Peer {
-    /// News of where the peer is. It is tried there, all within the retry schedule.
+    /// News of where the peer is: hints, to be tried (seed 001 figures 12, 14, 16, 18).
+    ///
+    /// If we moved too and the peer has not confirmed it, it is told there (CU). If not, it is asked whether it is
+    /// there (CUR), unless that is known. Without a session the handshake asks.
     pub(crate) fn on_whereabouts(&mut self, whereabouts: Whereabouts, turn: &mut Turn<'_>) {
         let Whereabouts { apparent, points } = whereabouts;
-        let known: Vec<SocketAddr> = core::iter::once(apparent).chain(points).collect();
-        self.paths.advertise(&known);
-        let waiting = self.stage.len() > 0 || self.about.persistent_keepalive.is_some();
+        self.paths.learn(apparent, &points);
+        let there = self.paths.active_remote() == Some(apparent) && self.paths.validated();
         match self.handshaking.sealing(turn.now).cloned() {
-            Some(session) if self.migrator.unsettled() => {
+            None => {
+                let needed = self.stage.len() > 0 || self.about.persistent_keepalive.is_some();
+                let targets = self.every_target(turn);
+                self.handshaking.punch(&targets, needed || self.handshaking.in_flight(), turn);
+            }
+            Some(session) if self.migrator.unannounced() => {
                 self.announce(Some(Suspension::Moving), &session, turn);
             }
-            Some(_) => {}
-            None if waiting || self.handshaking.in_flight() => {
-                let targets = self.every_target(turn);
-                self.handshaking.restart(&targets, turn);
+            Some(session) if self.migrator.unsettled() => {
+                let targets = self.paths.targets(turn.attachment);
+                self.migrator.widen(&targets, &session, turn);
             }
-            None => {}
+            Some(_) if !self.negotiation.enhanced() => {}
+            Some(_) if there && self.flowing() && self.liveness.acknowledged_within(FRESH, turn.now) => {}
+            Some(session) => {
+                let targets = self.paths.direct_targets(turn.attachment);
+                self.requests.begin(&targets, &session, turn);
+            }
+        }
+    }
+
+    /// A relay that reaches the peer, or none any more. It is the last resort, and tried as soon as it is there.
+    pub(crate) fn on_relay(&mut self, relay: Option<SocketAddr>, turn: &mut Turn<'_>) {
+        let ended = relay.is_none() && self.paths.relayed();
+        self.paths.relay(relay);
+        match self.handshaking.sealing(turn.now).cloned() {
+            Some(session) if ended && self.flowing() => {
+                self.announce(Some(Suspension::Silent), &session, turn);
+            }
+            Some(session) if relay.is_some() && self.migrator.unsettled() => {
+                let targets = self.paths.targets(turn.attachment);
+                self.migrator.widen(&targets, &session, turn);
+            }
+            None if relay.is_some() && self.handshaking.in_flight() => {
+                let targets = self.every_target(turn);
+                self.handshaking.punch(&targets, true, turn);
+            }
+            _ => {}
+        }
+    }
+
+    /// When a direct path is to be tried, because a relay carries the packets.
+    pub(super) fn direct_due(&self) -> Option<Instant> {
+        if !self.paths.relayed() || !self.flowing() || self.requests.under_way() {
+            return None;
+        }
+        match self.requests.began() {
+            None => Some(Instant::ZERO),
+            Some(began) => (self.lane.last_data_sent() > Some(began)).then(|| began + DIRECT_INTERVAL),
+        }
+    }
+
+    /// Goes on asking where the peer might be, and tries to get away from a relay.
+    pub(super) fn try_direct(&mut self, turn: &mut Turn<'_>) {
+        let session = self.handshaking.sealing(turn.now).cloned();
+        self.requests.handle_timeout(session.as_deref(), turn);
+        if self.direct_due().is_none_or(|at| turn.now < at) {
+            return;
+        }
+        let targets = self.paths.direct_targets(turn.attachment);
+        match session {
+            Some(session) if !targets.is_empty() => self.requests.begin(&targets, &session, turn),
+            _ => self.requests.skip(turn.now),
         }
     }
 
@@ -78,21 +144,23 @@ impl Peer {
         self.tell(Happening::HandshakeGaveUp { dropped }, turn);
     }
 
-    /// A relay that reaches the peer, or none any more.
-    pub(crate) fn on_relay(&mut self, relay: Option<SocketAddr>, _turn: &mut Turn<'_>) {
-        self.paths.relay(relay);
+    /// Whether packets wait for somebody to find the peer.
+    pub(super) fn looks(&self, now: Instant) -> bool {
+        match self.handshaking.sealing(now) {
+            None => self.stage.len() > 0 || self.handshaking.in_flight(),
+            Some(_) => self.suspension().is_some_and(|(why, _)| why != Suspension::Detached),
+        }
     }
 
-    /// Whether we look for the peer.
+    /// Whether we look for the peer, and what the services are to do for it.
     pub(crate) fn sought(&self, now: Instant) -> Sought {
-        let met = self.handshaking.sealing(now).is_some() && self.paths.active().is_some();
-        let needed = self.stage.len() > 0 || self.handshaking.in_flight();
-        if needed {
-            Sought::Relay
-        } else if self.suspension().is_some() || !met && self.paths.candidates().is_empty() {
-            Sought::Watch
-        } else {
-            Sought::No
+        let met = self.handshaking.sealing(now).is_some();
+        match self.looked_since {
+            _ if met && self.paths.relayed() => Sought::Relay,
+            Some(since) if now >= since + RELAY_AFTER => Sought::Relay,
+            Some(_) => Sought::Watch,
+            None if !met && self.paths.candidates().is_empty() => Sought::Watch,
+            None => Sought::No,
         }
     }
 }
