@@ -53,10 +53,25 @@ pub enum Role {
 /// Whom a host knows.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Knowledge {
-    /// Everybody's key, and nobody's address.
+    /// Everybody's key, and of the addresses only those of services.
     Keys,
     /// These, by their names.
     Some(Vec<Acquaintance>),
+}
+
+impl Knowledge {
+    /// Whether this host is known.
+    pub(crate) fn includes(&self, name: &str) -> bool {
+        self.endpoint_of(name).is_some()
+    }
+
+    /// Whether it is known where this host is at the beginning; `None` if it is not known at all.
+    pub(crate) fn endpoint_of(&self, name: &str) -> Option<bool> {
+        match self {
+            Self::Keys => Some(false),
+            Self::Some(known) => known.iter().find(|known| known.name == name).map(|known| known.endpoint),
+        }
+    }
 }
 
 /// What a host knows of another.

@@ -6,7 +6,7 @@ use stead_wire::time::Duration;
 use super::{CALENDAR, Task, World};
 use crate::clock::ORIGIN;
 use crate::datagram::Datagram;
-use crate::host::{Acquaintance, Host, Knowledge, PORT, Pause, Role, TUNNEL_MTU, Waiting, Why};
+use crate::host::{Host, PORT, Pause, Role, TUNNEL_MTU, Waiting, Why};
 use crate::machine::{Machine, NodeMachine, ServiceMachine, WireguardMachine};
 use crate::network::HostId;
 use crate::trace::Drop;
@@ -36,7 +36,7 @@ impl World {
         if self.hosts[id.0].machine.is_some() {
             return;
         }
-        let (peers, services) = (self.peers_of(id), self.services());
+        let (peers, services) = (self.peers_of(id), self.services_of(id));
         let host = &mut self.hosts[id.0];
         let calendar = (CALENDAR + (now - ORIGIN)).0.saturating_sub(host.calendar_behind);
         let wall = stead_wire::time::UnixTime(calendar);
@@ -98,13 +98,7 @@ impl World {
             if *number == id.0 || speechless || plain(own.role) && plain(other.plan.role) {
                 return None;
             }
-            let endpoint = match &own.knows {
-                Knowledge::Keys => false,
-                Knowledge::Some(known) => {
-                    let it = |known: &&Acquaintance| known.name == other.plan.name;
-                    known.iter().find(it)?.endpoint
-                }
-            };
+            let endpoint = own.knows.endpoint_of(&other.plan.name)?;
             Some(PeerSettings {
                 name: other.plan.name.clone(),
                 public_key: other.secret.public_key(),
@@ -117,11 +111,14 @@ impl World {
         (0..self.hosts.len()).filter_map(|number| known(&number)).collect()
     }
 
-    /// Every node knows every service's key and where it was at the beginning.
-    fn services(&self) -> Vec<ServiceSettings> {
+    /// The services that a node knows, each with where it was at the beginning.
+    fn services_of(&self, id: HostId) -> Vec<ServiceSettings> {
+        let knows = &self.hosts[id.0].plan.knows;
         let known = |(number, host): (usize, &Host)| {
-            matches!(host.plan.role, Role::Sns { .. }).then(|| ServiceSettings {
-                name: host.plan.name.clone(),
+            let name = &host.plan.name;
+            let service = matches!(host.plan.role, Role::Sns { .. });
+            (service && knows.includes(name)).then(|| ServiceSettings {
+                name: name.clone(),
                 public_key: host.secret.public_key(),
                 endpoints: self.first_points[number].clone(),
                 relay: true,

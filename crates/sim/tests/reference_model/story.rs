@@ -2,8 +2,8 @@
 
 use stead_noise::random::Random;
 use stead_sim::{
-    Action, Attack, Dice, HostId, HostPlan, LinkPlan, NatPlan, NetworkId, NetworkPlan, Prefix, TrafficKind,
-    TrafficPlan, World,
+    Action, Attack, Dice, HostId, HostPlan, LinkPlan, NatPlan, NetworkId, NetworkPlan, Prefix, Role,
+    TrafficKind, TrafficPlan, World,
 };
 use stead_wire::time::Duration;
 
@@ -15,14 +15,15 @@ const CALM: Duration = Duration::from_secs(20);
 /// every 5 s, and an old session is noticed after 15 s.
 pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(60);
 
-/// A drawn world. Hosts whose number is below [`anchors`](Self::anchors) never move.
+/// A drawn world.
 #[derive(Debug)]
 pub(crate) struct Story {
     seed: u64,
     networks: Vec<NetworkPlan>,
-    /// In which network each host begins.
+    /// In which network each node begins.
     homes: Vec<usize>,
-    anchors: usize,
+    /// How many services there are, all in the first network.
+    services: usize,
     pub(crate) traffic: Vec<(usize, usize, TrafficKind, Duration)>,
     trouble: Vec<(Duration, Trouble)>,
 }
@@ -55,23 +56,19 @@ impl Story {
         let dice = &mut Dice::new(Random::from_seed(bytes).stream("story"));
         let networks: Vec<NetworkPlan> =
             (0..3 + small(dice, 3)).map(|number| network(number, dice)).collect();
-        let anchors = 1 + small(dice, 2);
-        let hosts = anchors + 1 + small(dice, 2);
-        // Anchors are where everybody can reach them.
-        let home =
-            |host: usize, dice: &mut Dice| if host < anchors { 0 } else { small(dice, networks.len()) };
-        let homes: Vec<usize> = (0..hosts).map(|host| home(host, dice)).collect();
-        let mut story = Self { seed, networks, homes, anchors, traffic: Vec::new(), trouble: Vec::new() };
+        let homes = (0..2 + small(dice, 3)).map(|_| small(dice, networks.len())).collect();
+        let services = 1 + small(dice, 2);
+        let mut story = Self { seed, networks, homes, services, traffic: Vec::new(), trouble: Vec::new() };
         story.traffic = (0..2 + small(dice, 4)).map(|_| story.draw_traffic(dice)).collect();
         story.trouble = (0..1 + small(dice, 10)).map(|_| story.draw_trouble(dice)).collect();
         story.trouble.sort_by_key(|(at, _)| *at);
         story
     }
 
-    /// From a mobile host to an anchor, which it can always find.
+    /// Between any two nodes.
     fn draw_traffic(&self, dice: &mut Dice) -> (usize, usize, TrafficKind, Duration) {
-        let anchor = small(dice, self.anchors);
-        let mobile = self.anchors + small(dice, self.homes.len() - self.anchors);
+        let from = small(dice, self.homes.len());
+        let to = (from + 1 + small(dice, self.homes.len() - 1)) % self.homes.len();
         let lasts = dice.between(secs(3), secs(15));
         let kind = match dice.below(3) {
             0 => TrafficKind::TcpTicker { every: ms(20), lasts },
@@ -79,19 +76,19 @@ impl Story {
             _ => TrafficKind::TcpBulk { bytes: 50_000 + dice.below(500_000), rate: Some(1_000_000) },
         };
         let start = dice.up_to(secs(4));
-        (mobile, anchor, kind, start)
+        (from, to, kind, start)
     }
 
     fn draw_trouble(&self, dice: &mut Dice) -> (Duration, Trouble) {
         let at = dice.between(TROUBLE, CALM - secs(5));
-        let host = self.anchors + small(dice, self.homes.len() - self.anchors);
+        let host = small(dice, self.homes.len());
         let network = small(dice, self.networks.len());
         let lasts = dice.up_to(secs(5));
         let trouble = match dice.below(12) {
             0..4 => Trouble::Move { host, to: network, dark: if dice.chance(0.3) { ms(0) } else { lasts } },
             4 => Trouble::Attach { host, network },
             5 => Trouble::Unplug { host },
-            6 => Trouble::Die { host: small(dice, self.homes.len()), lasts },
+            6 => Trouble::Die { host: small(dice, self.homes.len() + self.services), lasts },
             7 => Trouble::Freeze { host, lasts },
             8 => Trouble::Sleep { host, lasts },
             9 => Trouble::Reboot { network },
@@ -106,19 +103,13 @@ impl Story {
         let mut world = World::new(self.seed);
         world.keep_trace(remembered);
         let networks: Vec<NetworkId> = self.networks.iter().map(|plan| world.network(plan.clone())).collect();
-        let names: Vec<String> = (0..self.homes.len()).map(name).collect();
-        let hosts: Vec<HostId> = (0..self.homes.len())
-            .map(|host| {
-                // Everybody knows where the anchors are, and nobody where the others are.
-                let known = |other: &String| stead_sim::Acquaintance {
-                    name: other.clone(),
-                    endpoint: names[..self.anchors].contains(other),
-                };
-                let plan = HostPlan::node(&names[host], networks[self.homes[host]]);
-                let knows = stead_sim::Knowledge::Some(names.iter().map(known).collect());
-                world.host(HostPlan { knows, ..plan })
-            })
-            .collect();
+        // Everybody knows everybody's key, where the services are, and nothing else.
+        let nodes = self.homes.iter().map(|home| (HostPlan::node("", networks[*home]), "node"));
+        let service = || HostPlan::node("", networks[0]).with_role(Role::SNS);
+        let services = (0..self.services).map(|_| (service(), "sns"));
+        let named = nodes.chain(services).enumerate();
+        let plans = named.map(|(number, (plan, role))| HostPlan { name: format!("{role}{number}"), ..plan });
+        let hosts: Vec<HostId> = plans.map(|plan| world.host(plan)).collect();
         let planned = self.traffic.iter().zip(0..).map(|((from, to, kind, start), number)| TrafficPlan {
             name: format!("traffic {number}"),
             kind: *kind,
@@ -143,8 +134,8 @@ impl Story {
         for (network, plan) in networks.iter().zip(&self.networks) {
             world.plan(CALM, Action::ChangeLink { network: *network, up: plan.up, down: plan.down });
         }
-        for host in &hosts[self.anchors..] {
-            world.plan(CALM, Action::Attach { host: *host, network: networks[0] });
+        for (host, home) in hosts.iter().zip(&self.homes) {
+            world.plan(CALM, Action::Attach { host: *host, network: networks[*home] });
         }
     }
 }
@@ -215,10 +206,6 @@ fn bad_link(dice: &mut Dice) -> LinkPlan {
         reorder: share(dice, 200),
         ..LinkPlan::default()
     }
-}
-
-fn name(host: usize) -> String {
-    format!("h{host}")
 }
 
 fn small(dice: &mut Dice, bound: usize) -> usize {
