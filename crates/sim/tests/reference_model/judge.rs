@@ -12,7 +12,6 @@ const ENTRIES_PER_TRAFFIC: usize = 2;
 /// What is not as it must be, in words.
 pub(crate) fn unmet(story: &Story, played: &Played) -> Vec<String> {
     let names = played.world.names();
-    for (plan, n) in story.traffic.iter().zip(&played.traffic) { let o = played.world.outcome(*n); eprintln!("{:?} sent {} recv {} end {:?} gap {:?}", plan.2, o.sent, o.received, o.end, o.longest_gap()); }
     let findings = played.world.findings().iter().map(|finding| finding.told(&names));
     let traffic = story.traffic.iter().zip(&played.traffic).filter_map(|(plan, number)| {
         let outcome = played.world.outcome(*number);

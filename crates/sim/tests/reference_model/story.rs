@@ -13,7 +13,7 @@ const CALM: Duration = Duration::from_secs(20);
 
 /// How long after that everything must have arrived. A TCP that backed off waits for 12 s at most, a handshake is tried
 /// every 5 s, and an old session is noticed after 15 s.
-pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(3);
+pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(60);
 
 /// A drawn world.
 #[derive(Debug)]
