@@ -266,3 +266,146 @@ impl Registration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stead_noise::keys::StaticSecret;
+    use stead_noise::random::Random;
+    use stead_wire::options::AttachmentPoints;
+
+    const NOW: Instant = Instant::from_micros(5_000_000);
+
+    fn secret(number: u8) -> StaticSecret {
+        StaticSecret::from_random([number; 32])
+    }
+
+    /// `own`'s side of its pair with `peer` at the service of key `service`.
+    fn meeting(own: u8, peer: u8, service: u8) -> Rendezvous {
+        Rendezvous::new(&secret(own), &secret(peer).public_key(), &secret(service).public_key()).unwrap()
+    }
+
+    fn alice() -> Registration {
+        Registration::new(meeting(1, 2, 9))
+    }
+
+    /// What `publisher` sealed for its pair, as a service hands it on.
+    fn told(publisher: &Rendezvous, number: u64, apparent: &str) -> Notification {
+        let mut text = Vec::new();
+        let points = AttachmentPoints::new(&["10.0.0.2:7".parse().unwrap()]);
+        VcOption::AttachmentPoints(points).encode(&mut text);
+        let mut random = Random::from_seed([7; 32]).stream("test");
+        let sealed = publisher.seal(number, &text, &mut random).unwrap();
+        Notification { topic: publisher.topic(), number, apparent: apparent.parse().unwrap(), sealed }
+    }
+
+    fn due(registration: &mut Registration, again: bool) -> Vec<VcOption> {
+        let mut random = Random::from_seed([7; 32]).stream("test");
+        let mut out = Vec::new();
+        registration.take_due(again, &Announcement::default(), &mut random, NOW, &mut out);
+        out
+    }
+
+    fn granted(registration: &mut Registration, slot: Option<RelaySlot>) {
+        let lease = Lease::from_secs(100);
+        let subscribed = Subscribed { topic: registration.topic(), lease, slot, present: true };
+        registration.on_subscribed(&subscribed, true, NOW);
+    }
+
+    #[test]
+    fn what_the_peer_sealed_is_heard_and_what_anyone_else_made_up_is_not() {
+        let mut alice = alice();
+        let heard = alice.on_notification(&told(&meeting(2, 1, 9), 5, "192.0.2.2:7"), None).unwrap();
+        assert_eq!(heard.apparent.to_string(), "192.0.2.2:7");
+        assert_eq!(heard.points, ["10.0.0.2:7".parse().unwrap()]);
+
+        let forged = Err(Discard::ForgedNotification);
+        assert_eq!(
+            alice.on_notification(&told(&meeting(3, 1, 9), 6, "192.0.2.3:7"), None),
+            forged,
+            "a stranger's"
+        );
+        assert_eq!(
+            alice.on_notification(&told(&meeting(1, 2, 9), 6, "192.0.2.3:7"), None),
+            forged,
+            "our own"
+        );
+        assert_eq!(
+            alice.on_notification(&told(&meeting(2, 1, 8), 6, "192.0.2.3:7"), None),
+            forged,
+            "elsewhere's"
+        );
+        let renumbered = Notification { number: 7, ..told(&meeting(2, 1, 9), 6, "192.0.2.3:7") };
+        assert_eq!(alice.on_notification(&renumbered, None), forged);
+    }
+
+    #[test]
+    fn what_was_heard_is_no_news_and_what_is_older_is_not_believed_whoever_repeats_it() {
+        let mut alice = alice();
+        let bob = meeting(2, 1, 9);
+        let stale = Err(Discard::StaleNotification);
+        assert!(alice.on_notification(&told(&bob, 5, "192.0.2.2:7"), None).is_ok());
+        assert_eq!(alice.on_notification(&told(&bob, 5, "192.0.2.2:7"), Some(5)), stale);
+        assert_eq!(alice.on_notification(&told(&bob, 4, "192.0.2.4:7"), Some(5)), stale);
+        assert_eq!(alice.on_notification(&told(&bob, 6, "192.0.2.6:7"), Some(7)), stale, "7 came elsewhere");
+
+        assert!(alice.on_notification(&told(&bob, 5, "192.0.2.2:99"), Some(5)).is_ok(), "its NAT rebound");
+        alice.wish(Wishes::WATCH);
+        assert!(alice.on_notification(&told(&bob, 5, "192.0.2.2:99"), Some(5)).is_ok(), "looked for anew");
+        assert_eq!(alice.on_notification(&told(&bob, 5, "192.0.2.2:99"), Some(5)), stale, "once");
+    }
+
+    #[test]
+    fn what_is_unanswered_is_due_again_and_what_is_answered_is_not() {
+        let mut alice = alice();
+        assert_eq!(due(&mut alice, false).len(), 2, "subscription and publication");
+        assert!(due(&mut alice, false).is_empty() && alice.is_awaited());
+        granted(&mut alice, None);
+        assert_eq!(due(&mut alice, true).len(), 1, "the publication alone");
+        alice.on_published(0, &Announcement::default());
+        assert!(due(&mut alice, true).is_empty() && !alice.is_awaited());
+        assert_eq!(alice.poll_timeout(), Some(NOW + Duration::from_secs(50)), "half of the lease");
+    }
+
+    #[test]
+    fn an_answer_to_an_earlier_wish_does_not_pass_for_one_to_the_newest() {
+        let mut alice = alice();
+        due(&mut alice, false);
+        alice.wish(Wishes::WATCH);
+        due(&mut alice, false);
+        granted(&mut alice, None);
+        assert!(matches!(due(&mut alice, true)[0], VcOption::Subscription(s) if s.wishes == Wishes::WATCH));
+        granted(&mut alice, None);
+        alice.on_published(0, &Announcement::default());
+        assert!(!alice.is_awaited());
+    }
+
+    #[test]
+    fn what_is_refused_is_asked_for_again_after_a_while_and_a_lost_subscription_at_once() {
+        let mut alice = alice();
+        due(&mut alice, false);
+        alice.on_declined(Reason::Quota, NOW);
+        assert!(due(&mut alice, true).is_empty());
+        assert_eq!(alice.poll_timeout(), Some(NOW + ASK_AGAIN_AFTER));
+        assert_eq!(alice.refused(), Some(Reason::Quota));
+
+        granted(&mut alice, None);
+        assert_eq!(alice.refused(), None);
+        alice.on_declined(Reason::NotServed, NOW);
+        assert_eq!(due(&mut alice, false).len(), 2, "it has forgotten us");
+    }
+
+    #[test]
+    fn a_relay_slot_is_taken_only_from_a_service_that_may_relay_and_ends_with_the_lease() {
+        let mut alice = alice();
+        let slot = RelaySlot::new(3);
+        let subscribed =
+            Subscribed { topic: alice.topic(), lease: Lease::from_secs(100), slot, present: true };
+        alice.on_subscribed(&subscribed, false, NOW);
+        assert_eq!(alice.slot(), None);
+        granted(&mut alice, slot);
+        assert_eq!(alice.slot(), slot);
+        alice.handle_timeout(NOW + Duration::from_secs(100));
+        assert_eq!((alice.slot(), alice.is_granted(NOW)), (None, false));
+    }
+}

@@ -100,6 +100,20 @@ fn figure_12_both_move_at_once_and_meet_again() {
 }
 
 #[test]
+fn both_move_back_and_forth_and_meet_each_time() {
+    let (mut world, alice, bob) = acquainted(&[SERVICE]);
+    for round in 0..6_u8 {
+        world.move_to(alice, &[if round % 2 == 0 { "10.7.0.1" } else { "10.0.0.1" }]);
+        world.run_for(ms(u64::from(round) * 7));
+        world.move_to(bob, &[if round % 2 == 0 { "10.8.0.2" } else { "10.0.0.2" }]);
+        world.run_for(ms(400));
+        world.send(alice, bob, &[round]);
+        world.run_for(ms(500));
+        assert_eq!(world.received(bob).last().unwrap(), &[round]);
+    }
+}
+
+#[test]
 fn a_service_that_starts_anew_is_told_all_again_once_it_is_missed() {
     let (mut world, alice, bob) = acquainted(&[SERVICE]);
     world.kill_service(0);
