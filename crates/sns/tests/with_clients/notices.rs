@@ -307,3 +307,31 @@ fn a_receipt_for_what_was_never_told_changes_nothing() {
     world.run_for(ms(100));
     assert!(world.notifications(a).len() >= 2, "it is still told again");
 }
+
+#[test]
+fn who_gives_up_a_subscription_is_not_told_again_of_it() {
+    let (mut world, a, b) = one_private();
+    world.client(a).polite = false;
+    world.publish(b, a, 2, Marks::MOVED);
+    let (topic, lease, wishes) = (world.topic(a, b), Lease::ENDED, Wishes::NONE);
+    world.send(a, &[VcOption::Subscription(Subscription { topic, lease, wishes })]);
+    clear(&mut world);
+
+    world.run_for(secs(5));
+
+    assert_eq!(world.notifications(a), []);
+}
+
+#[test]
+fn a_publication_that_is_repeated_is_a_word_that_a_notice_waits_for_too() {
+    let (mut world, a, b) = one_private();
+    clear(&mut world);
+    world.client(a).deaf = true;
+    world.publish(b, a, 2, Marks::MOVED);
+    world.run_for(secs(5));
+    world.client(a).deaf = false;
+
+    world.publish(a, b, 1, Marks::NONE);
+
+    assert_eq!(world.notifications(a), [(world.now, 2, at(OFFICE))]);
+}

@@ -184,3 +184,68 @@ fn the_same_inputs_give_the_same_bytes() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_first_message_from_elsewhere_than_the_handshake_proves_nothing() {
+    let mut world = World::new();
+    let a = world.stranger(HOME);
+    world.client(a).polite = false;
+    world.initiate(a);
+    world.relocate(a, CAFE);
+    world.send(a, &[]);
+
+    let challenged = |(_, option): &(_, VcOption)| matches!(option, VcOption::PathChallenge(_));
+    assert!(world.client(a).heard.iter().any(challenged));
+}
+
+#[test]
+fn to_an_unproven_address_go_at_most_three_bytes_per_byte_however_much_is_asked_for() {
+    let mut world = World::new();
+    let a = world.public(HOME);
+    let peers: Vec<_> = (0..10).map(|n| world.public(&format!("10.0.0.{n}:1"))).collect();
+    for peer in &peers {
+        world.subscribe(*peer, a, Wishes::NONE);
+        world.publish(*peer, a, 1, Marks::NONE);
+    }
+    world.client(a).polite = false;
+    world.relocate(a, CAFE);
+    (world.client(a).bytes_in, world.client(a).bytes_out) = (0, 0);
+    for peer in &peers {
+        world.subscribe(a, *peer, Wishes::WATCH);
+    }
+    world.run_for(secs(10));
+
+    let client = world.client(a);
+    assert!(client.bytes_in > 0 && client.bytes_in <= 3 * client.bytes_out);
+    assert!(world.drops(Discard::AmplificationLimit) > 0, "and it wanted more");
+}
+
+#[test]
+fn an_address_has_room_again_when_its_clients_have_gone() {
+    let quotas = Quotas { clients_per_address: 1, ..Quotas::default() };
+    let mut world = World::of(Settings { quotas, ..settings() });
+    world.public(HOME);
+    world.run_for(secs(181));
+
+    let next = world.public("192.0.2.1:2");
+
+    assert_eq!(world.happened(next).len(), 1);
+}
+
+#[test]
+fn a_client_that_moved_counts_for_its_new_address_once_that_is_proven() {
+    let quotas = Quotas { clients_per_address: 1, ..Quotas::default() };
+    let mut world = World::of(Settings { quotas, ..settings() });
+    let a = world.public(HOME);
+    world.client(a).polite = false;
+    world.relocate(a, CAFE);
+    world.send(a, &[]);
+    let early = world.public("192.0.2.1:2");
+    assert_eq!(world.happened(early), [], "not proven yet");
+
+    world.client(a).polite = true;
+    world.send(a, &[]);
+
+    let (there, here) = (world.public("203.0.113.3:2"), world.public("192.0.2.1:3"));
+    assert_eq!((world.happened(there).len(), world.happened(here).len()), (0, 1));
+}
