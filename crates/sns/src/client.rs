@@ -1,6 +1,6 @@
 //! One client: its sessions, where it is, what it subscribed to.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -80,13 +80,13 @@ impl Client {
     }
 
     /// A message in `session` authenticated; if it is the first of a new session, that becomes the current one, and
-    /// where it comes from is proven if our response went there.
-    pub(crate) fn confirm(&mut self, session: SessionIndex, source: SocketAddr, now: Instant) {
+    /// the client is known to receive where our response went.
+    pub(crate) fn confirm(&mut self, session: SessionIndex, now: Instant) {
         if !self.keypairs.confirm(session, now) {
             return;
         }
         let answered = self.answered.take_if(|answered| answered.session == session);
-        if let Some(Answered { reach, at, .. }) = answered.filter(|it| it.reach.remote == source) {
+        if let Some(Answered { reach, at, .. }) = answered {
             self.whereabouts.on_handshake(reach, now - at);
         }
     }

@@ -261,3 +261,33 @@ impl Clients {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::whereabouts::Reach;
+    use stead_noise::handshake::Tai64N;
+
+    /// A client with a key and a moment of its own.
+    fn knocking(number: u32) -> Client {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&number.to_le_bytes());
+        let reach = Reach { remote: ([192, 0, 2, 1], 1).into(), local: None };
+        Client::new(PublicKey(key), Tai64N([0; 12]), reach, Instant::from_micros(u64::from(number)))
+    }
+
+    #[test]
+    fn of_too_many_that_knock_those_go_that_have_knocked_for_longest_and_nobody_who_was_let_in() {
+        let mut clients = Clients::new(Quotas::default());
+        let (inside, _) = clients.admit(knocking(0));
+        clients.confirm(inside, Instant::ZERO).unwrap();
+
+        let crowded = (1..=2 * KNOCKING as u32).filter(|number| clients.admit(knocking(*number)).1).count();
+
+        assert_eq!((clients.counts(), crowded), ((1, KNOCKING), KNOCKING));
+        assert!(clients.get(inside).is_some_and(|client| client.stage == Stage::Confirmed));
+        let there = |number: u32| clients.by_key(&knocking(number).key).is_some();
+        assert!(!there(KNOCKING as u32) && there(KNOCKING as u32 + 1));
+        assert!(clients.places.len() <= KNOCKING + 1, "places are used again");
+    }
+}

@@ -40,7 +40,7 @@ impl Service {
         let plaintext = session.open_in_place(datagram).map_err(reason)?;
         self.arrived(id, arrival.source, now)?;
         let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
-        client.confirm(index, arrival.source, now);
+        client.confirm(index, now);
         let newest = client.is_current(index, now) && session.received_highest() == counter;
         let from = client.whereabouts.on_message(arrival, bytes, newest);
         self.clients.rehome(id);
