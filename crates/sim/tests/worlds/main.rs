@@ -6,3 +6,4 @@ mod hosts;
 mod moves;
 mod nats;
 mod plain;
+mod rendezvous;
