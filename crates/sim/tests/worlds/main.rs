@@ -1,5 +1,6 @@
 //! Whole worlds: hosts, networks and traffic on the virtual clock.
 
+mod attacks;
 mod determinism;
 mod ground;
 mod hosts;
