@@ -4,6 +4,7 @@ mod choices;
 mod disorder;
 mod liveness;
 mod moves;
+mod nats;
 mod numbers;
 mod options;
 mod plain;
