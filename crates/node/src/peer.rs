@@ -192,6 +192,7 @@ impl Peer {
             }
             (Some((_, since)), None) => {
                 turn.path.table().release_peer(self.about.id, turn.now);
+                self.handshaking.forget_doubt(turn);
                 let after = turn.now - since;
                 self.tell(Happening::Resumed { after, held: self.stage.len() }, turn);
             }
@@ -200,7 +201,7 @@ impl Peer {
         // Held packets go before the workers may send anything newer.
         self.flush(turn);
         self.publish(turn.now);
-        self.looked_since = self.looks(turn.now).then(|| self.looked_since.unwrap_or(turn.now));
+        self.looked_since = self.looks(turn).then(|| self.looked_since.unwrap_or(turn.now));
     }
 
     /// Sends what was held, if it can go.

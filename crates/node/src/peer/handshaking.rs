@@ -220,6 +220,17 @@ impl Handshaking {
         });
     }
 
+    /// The peer has answered in the session that there is: if it was asked for another one in doubt of that, it need
+    /// not answer.
+    pub(crate) fn forget_doubt(&mut self, turn: &mut Turn<'_>) {
+        let young = |session: &Arc<Session>| {
+            !session.wants_rekey_on_send(turn.now) && !session.wants_rekey_on_receive(turn.now)
+        };
+        if self.keypairs.sealing(turn.now).is_some_and(young) {
+            self.abandon(turn);
+        }
+    }
+
     fn abandon(&mut self, turn: &mut Turn<'_>) {
         if let Some(flight) = self.flight.take() {
             turn.flights.remove(&flight.initiator.index());

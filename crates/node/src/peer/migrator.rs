@@ -142,6 +142,11 @@ impl Migrator {
         matches!(self.state, State::Unannounced { .. })
     }
 
+    /// Whether updates are on their way.
+    pub(crate) const fn announcing(&self) -> bool {
+        matches!(self.state, State::Announcing(_))
+    }
+
     /// No network leads to the peer any more.
     pub(crate) fn detach(&mut self, now: Instant) {
         self.state = State::Detached { since: self.held_since(now) };

@@ -3,8 +3,10 @@
 //! The [proxy](crate::proxy) speaks with the services. What it hears is a hint, to be proven like any other (D4).
 
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 use stead_noise::schedule::REKEY_ATTEMPT_TIME;
+use stead_noise::session::Session;
 use stead_wire::time::{Duration, Instant};
 
 use super::Peer;
@@ -59,13 +61,7 @@ impl Peer {
                 let targets = self.every_target(turn);
                 self.handshaking.punch(&targets, needed || self.handshaking.in_flight(), turn);
             }
-            Some(session) if self.migrator.unannounced() => {
-                self.announce(Some(Suspension::Moving), &session, turn);
-            }
-            Some(session) if self.migrator.unsettled() => {
-                let targets = self.paths.targets(turn.attachment);
-                self.migrator.widen(&targets, &session, turn);
-            }
+            Some(session) if self.migrator.unsettled() => self.tell_news(&session, turn),
             Some(_) if !self.negotiation.enhanced() => {}
             Some(_) if there && self.flowing() && self.liveness.acknowledged_within(FRESH, turn.now) => {}
             Some(session) => {
@@ -83,15 +79,26 @@ impl Peer {
             Some(session) if ended && self.flowing() => {
                 self.announce(Some(Suspension::Silent), &session, turn);
             }
-            Some(session) if relay.is_some() && self.migrator.unsettled() => {
-                let targets = self.paths.targets(turn.attachment);
-                self.migrator.widen(&targets, &session, turn);
-            }
+            Some(session) if relay.is_some() && self.migrator.unsettled() => self.tell_news(&session, turn),
             None if relay.is_some() && self.handshaking.in_flight() => {
                 let targets = self.every_target(turn);
                 self.handshaking.punch(&targets, true, turn);
             }
             _ => {}
+        }
+    }
+
+    /// The peer, which does not know yet where we are, may be at other places than it was told at; if no network led
+    /// to those, one may lead to these.
+    fn tell_news(&mut self, session: &Arc<Session>, turn: &mut Turn<'_>) {
+        let targets = self.paths.targets(turn.attachment);
+        if targets.is_empty() {
+            return;
+        }
+        if self.migrator.announcing() {
+            self.migrator.widen(&targets, session, turn);
+        } else {
+            self.announce(Some(Suspension::Moving), session, turn);
         }
     }
 
@@ -144,11 +151,13 @@ impl Peer {
         self.tell(Happening::HandshakeGaveUp { dropped }, turn);
     }
 
-    /// Whether packets wait for somebody to find the peer.
-    pub(super) fn looks(&self, now: Instant) -> bool {
-        match self.handshaking.sealing(now) {
+    /// Whether packets wait for somebody to find the peer. On a network that leads to none of the places where it was,
+    /// they do; without a network nobody could be asked.
+    pub(super) fn looks(&self, turn: &Turn<'_>) -> bool {
+        let attached = !turn.attachment.addresses.is_empty();
+        match self.handshaking.sealing(turn.now) {
             None => self.stage.len() > 0 || self.handshaking.in_flight(),
-            Some(_) => self.suspension().is_some_and(|(why, _)| why != Suspension::Detached),
+            Some(_) => self.suspension().is_some_and(|(why, _)| why != Suspension::Detached || attached),
         }
     }
 

@@ -208,3 +208,21 @@ fn an_abandoned_attachment_point_that_a_third_host_takes_gets_nothing_that_is_no
     assert_eq!(world.received(alice).len(), 1 + 20);
     assert!(world.received(bob).len() > 20 - 2, "at most what was on its way to the old place");
 }
+
+#[test]
+fn both_move_to_networks_of_the_other_family() {
+    let mut world = World::new();
+    world.service(101, "203.0.113.1");
+    world.service(102, "2001:db8:53::1");
+    let alice = world.host(1, &["10.0.0.1"], vec![peer("bob", secret(2).public_key(), &[])]);
+    let bob = world.host(2, &["10.0.0.2"], vec![peer("alice", secret(1).public_key(), &[])]);
+    world.run_for(secs(1));
+    world.send(alice, bob, b"over four");
+    world.run_for(secs(1));
+    world.move_to(alice, &["2001:db8:7::1"]);
+    world.move_to(bob, &["2001:db8:8::2"]);
+    world.send(alice, bob, b"over six");
+    world.run_for(secs(2));
+    assert_eq!(world.texts(bob, 0), ["over four", "over six"]);
+    assert_eq!(world.status(alice).handshakes, 1);
+}
