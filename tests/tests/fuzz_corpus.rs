@@ -15,7 +15,8 @@ use stead_wire::message::{
 };
 use stead_wire::options::{
     AttachmentPoints, Capabilities, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge,
-    ConnectionUpdateRequest, Connections, Outcome, Probe, Tokens, VcOption,
+    ConnectionUpdateRequest, Connections, Declined, Lease, Marks, Notification, Outcome, Probe, Publication,
+    Reason, Receipt, RelaySlot, Sealed, Subscribed, Subscription, Tokens, Topic, VcOption, Wishes,
 };
 
 /// Every target gets every target's inputs: an inner packet is an opened message, too, and a datagram is bytes.
@@ -132,6 +133,9 @@ fn options() -> Vec<(&'static str, Vec<u8>)> {
         claimed: Some(v6),
     };
     let points = VcOption::AttachmentPoints(AttachmentPoints::new(&[v4, v6]));
+    let (topic, number, lease) = (Topic([6; 16]), 12, Lease::from_secs(360));
+    let (receipt, sealed) = (Receipt { topic, number }, Sealed::new(&[5; 40]).unwrap());
+    let (slot, wishes) = (RelaySlot::new(3), Wishes::WATCH | Wishes::RELAY);
     let encoded = |options: &[VcOption]| {
         let mut out = Vec::new();
         options.iter().for_each(|option| option.encode(&mut out));
@@ -149,6 +153,30 @@ fn options() -> Vec<(&'static str, Vec<u8>)> {
         ("request", encoded(&[VcOption::ConnectionUpdateRequest(ConnectionUpdateRequest { challenge })])),
         ("path", encoded(&[VcOption::PathChallenge(challenge), VcOption::PathResponse(echo)])),
         ("points", encoded(&[points])),
+        (
+            "to-service",
+            encoded(&[
+                VcOption::Claimed(v4),
+                VcOption::Subscription(Subscription { topic, lease, wishes }),
+                VcOption::Publication(Publication {
+                    topic,
+                    number,
+                    marks: Marks::MOVED,
+                    sealed: sealed.clone(),
+                }),
+                VcOption::Notified(receipt),
+            ]),
+        ),
+        (
+            "from-service",
+            encoded(&[
+                VcOption::Apparent(v6),
+                VcOption::Subscribed(Subscribed { topic, lease, slot, present: true }),
+                VcOption::Published(receipt),
+                VcOption::Notification(Notification { topic, number, apparent: v4, sealed }),
+                VcOption::Declined(Declined { topic, reason: Reason::Quota }),
+            ]),
+        ),
         ("fillers-unknown-end", vec![1, 1, 0xf0, 4, 0, 0, 1, 0x30, 10, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0xff]),
     ]
 }

@@ -107,7 +107,7 @@ fn perform(world: &mut World, act: Act) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn no_quota_is_ever_exceeded_and_when_all_fall_silent_nothing_is_left(
