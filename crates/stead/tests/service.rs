@@ -32,7 +32,7 @@ struct Running {
 impl Running {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let lines = "private_key_file: private.key\nlisten_port: 0\ncontrol_socket: s.sock\n";
+        let lines = "private_key_file: private.key\nlisten_port: 0\ncontrol_socket: s.sock\nwindow: 1s\n";
         std::fs::write(dir.path().join("sns.yaml"), lines).unwrap();
         let made = stead(dir.path()).args(["keygen", "--out", "private.key"]).output().unwrap();
         assert!(made.status.success(), "{made:?}");
@@ -214,10 +214,12 @@ fn a_second_one_on_the_same_control_socket_is_refused_and_the_first_goes_on() {
 fn stead_status_shows_a_service_too() {
     let running = Running::start();
 
-    let shown = stead(running.dir.path()).args(["status", "--socket", "s.sock"]).output().unwrap();
+    for way in [&["--socket", "s.sock"][..], &["sns.yaml"]] {
+        let shown = stead(running.dir.path()).arg("status").args(way).output().unwrap();
 
-    let text = String::from_utf8(shown.stdout).unwrap();
-    assert!(text.starts_with("service          for any key\n"), "{text}");
+        let text = String::from_utf8(shown.stdout).unwrap();
+        assert!(text.starts_with("service          for any key\n"), "{way:?}: {text}");
+    }
 }
 
 #[test]

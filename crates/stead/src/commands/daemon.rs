@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stead_config::value::interface_name::InterfaceName;
-use stead_config::{Configuration, control_socket};
+use stead_config::{Configuration, ServiceConfiguration, control_socket};
 use stead_io::control::{self, Outcome, Request};
 
 use crate::cli::DaemonArgs;
@@ -32,9 +32,16 @@ fn socket(arguments: &DaemonArgs) -> Result<PathBuf, Failure> {
         return named(name);
     }
     match &arguments.configuration {
-        Some(path) => Ok(Configuration::control_socket_of(path)?),
+        Some(path) => of_configuration(path),
         None => only_one(),
     }
+}
+
+/// A node's configuration, or else a service's. If it is neither, its mistakes are told as a node's.
+fn of_configuration(path: &Path) -> Result<PathBuf, Failure> {
+    Configuration::control_socket_of(path)
+        .or_else(|report| ServiceConfiguration::control_socket_of(path).map_err(|_| report))
+        .map_err(Failure::from)
 }
 
 fn named(name: &str) -> Result<PathBuf, Failure> {
