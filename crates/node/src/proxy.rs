@@ -209,6 +209,9 @@ impl Proxy {
             let wishes = wishes(sought, service.relays);
             if let Some(registration) = service.registration(peer) {
                 registration.wish(wishes);
+                if sought == Sought::Lost {
+                    registration.renew();
+                }
             }
         }
         self.advance(turn);
@@ -308,7 +311,7 @@ impl Proxy {
 
     /// Lets every service say what it is to be told, and shows the workers which relays there are.
     fn advance(&mut self, turn: &mut Turn<'_>) {
-        let urgent = self.peers.iter().any(|peer| peer.sought == Sought::Relay);
+        let urgent = self.peers.iter().any(|peer| peer.sought >= Sought::Relay);
         for (number, service) in (0..).zip(&mut self.services) {
             service.advance(&self.announcement, urgent, &mut self.random, turn);
             turn.path.relays().set(number, service.gate());
@@ -336,7 +339,7 @@ fn wishes(sought: Sought, relays: bool) -> Wishes {
     match sought {
         Sought::No => Wishes::NONE,
         Sought::Watch => Wishes::WATCH,
-        Sought::Relay if relays => Wishes::WATCH | Wishes::RELAY,
-        Sought::Relay => Wishes::WATCH,
+        Sought::Relay | Sought::Lost if relays => Wishes::WATCH | Wishes::RELAY,
+        Sought::Relay | Sought::Lost => Wishes::WATCH,
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Sought {
     Watch,
     /// As [`Watch`](Self::Watch), and relay meanwhile if no direct path comes to be proven.
     Relay,
+    /// As [`Relay`](Self::Relay), but nothing comes back over the relay: perhaps the service has forgotten us.
+    Lost,
 }
 
 /// A path that was proven this lately needs no new proof when a service says that the peer is there.
@@ -73,7 +75,7 @@ impl Peer {
 
     /// A relay that reaches the peer, or none any more. It is the last resort, and tried as soon as it is there.
     pub(crate) fn on_relay(&mut self, relay: Option<SocketAddr>, turn: &mut Turn<'_>) {
-        let ended = relay.is_none() && self.paths.relayed();
+        let ended = self.paths.relayed() && self.paths.active_remote() != relay;
         self.paths.relay(relay);
         match self.handshaking.sealing(turn.now).cloned() {
             Some(session) if ended && self.flowing() => {
@@ -165,7 +167,8 @@ impl Peer {
     pub(crate) fn sought(&self, now: Instant) -> Sought {
         let met = self.handshaking.sealing(now).is_some();
         match self.looked_since {
-            _ if met && self.paths.relayed() => Sought::Relay,
+            Some(_) if met && self.paths.relayed() => Sought::Lost,
+            None if met && self.paths.relayed() => Sought::Relay,
             Some(since) if now >= since + RELAY_AFTER => Sought::Relay,
             Some(_) => Sought::Watch,
             None if !met && self.paths.candidates().is_empty() => Sought::Watch,

@@ -226,3 +226,22 @@ fn both_move_to_networks_of_the_other_family() {
     assert_eq!(world.texts(bob, 0), ["over four", "over six"]);
     assert_eq!(world.status(alice).handshakes, 1);
 }
+
+#[test]
+fn a_relay_that_starts_anew_is_missed_as_soon_as_nothing_comes_back_over_it() {
+    let (mut world, alice, bob) = acquainted(SYMMETRIC, SYMMETRIC);
+    world.kill_service(0);
+    world.start_service(0);
+    let restarted = world.now;
+    for _ in 0..200 {
+        world.send(alice, bob, b"tick");
+        world.send(bob, alice, b"tock");
+        world.run_for(ms(50));
+    }
+    for host in [alice, bob] {
+        let resumed = next_arrival(&world, host, restarted + world.delay * 3) - restarted;
+        assert!(resumed <= secs(4), "{resumed:?}");
+        assert!(world.status(host).relayed.is_some());
+        assert_eq!(world.status(host).handshakes, 1);
+    }
+}
