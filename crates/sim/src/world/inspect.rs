@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use stead_node::{
-    Answer, Command, Condition, ConnectionStatus, Happening, Mover, Node, NodeStatus, PeerKind,
+    Answer, Command, Condition, ConnectionStatus, Event, Happening, Node, NodeStatus, PeerKind, PeerStatus,
 };
 
 use stead_sns::Service;
@@ -109,10 +109,9 @@ impl World {
 
     /// A machine told something.
     pub(super) fn told(&mut self, host: HostId, word: Word) {
-        if let Word::OfNode(event) = &word
-            && let Happening::PathMoved { to, who: Mover::Us | Mover::Peer, .. } = &event.what
-        {
-            self.check_path(host, &event.peer.clone(), to.remote);
+        if let Word::OfNode(Event { peer, what: Happening::PathMoved { .. } }) = &word {
+            let told = self.status(host).into_iter().flat_map(|status| status.peers);
+            told.filter(|told| &told.name == peer).for_each(|told| self.check_peer(host, &told));
         }
         self.note(|| What::Told { host, word });
     }
@@ -123,12 +122,16 @@ impl World {
             for row in self.connections(host) {
                 self.check_row(host, &row);
             }
-            let enhanced = self.status(host).into_iter().flat_map(|status| status.peers);
-            for peer in enhanced.filter(|peer| peer.kind == PeerKind::Enhanced) {
-                if let Some(path) = peer.path.filter(|path| path.validated) {
-                    self.check_path(host, &peer.name, path.remote);
-                }
-            }
+            let told = self.status(host).into_iter().flat_map(|status| status.peers);
+            told.for_each(|told| self.check_peer(host, &told));
+        }
+    }
+
+    /// A peer that is not known to be VC enhanced roams as WireGuard lets it, wherever somebody makes it seem to be.
+    fn check_peer(&mut self, host: HostId, told: &PeerStatus) {
+        let path = told.path.filter(|path| path.validated && told.kind == PeerKind::Enhanced);
+        if let Some(path) = path {
+            self.check_path(host, &told.name, path.remote);
         }
     }
 
