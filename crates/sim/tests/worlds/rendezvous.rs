@@ -99,3 +99,15 @@ fn the_service_may_come_and_go_while_nobody_needs_it() {
     assert!(gap < ms(100), "{gap:?}");
     assert!(meeting.world.service_on(s).is_some());
 }
+
+#[test]
+fn a_relay_that_restarts_and_knows_nobody_is_told_everything_anew() {
+    let mut meeting = meeting(22, [Some(NatPlan::symmetric()), Some(NatPlan::symmetric())]);
+    let s = meeting.s;
+    meeting.world.plan(secs(5), Action::Kill { host: s });
+    meeting.world.plan(secs(5) + ms(200), Action::Start { host: s });
+    meeting.world.run_until(secs(40));
+
+    let gap = meeting.whole("relayed all the time");
+    assert!(gap < secs(4), "{gap:?}: what TCP waits for is in it");
+}
