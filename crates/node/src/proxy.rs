@@ -20,7 +20,7 @@ use core::net::SocketAddr;
 use std::collections::VecDeque;
 
 use stead_lct::PeerId;
-use stead_noise::keys::{PublicKey, StaticSecret};
+use stead_noise::keys::StaticSecret;
 use stead_noise::random::RandomStream;
 use stead_noise::rendezvous::Rendezvous;
 use stead_wire::message::{CookieReply, Response, SessionIndex};
@@ -29,6 +29,7 @@ use stead_wire::time::{Duration, Instant};
 
 use self::announcement::Announcement;
 use self::registration::Registration;
+pub use self::service::ServiceStatus;
 use self::service::{Service, Word};
 use crate::attachment::{Cause, LocalAttachment, LocalRoute};
 use crate::drops::Discard;
@@ -73,39 +74,6 @@ pub(crate) enum News {
     Whereabouts(Whereabouts),
     /// A relay reaches it, or none any more.
     Relay(Option<SocketAddr>),
-}
-
-/// How a service stands. Times are moments of the driver's clock.
-#[derive(Clone, Debug)]
-pub struct ServiceStatus {
-    /// Its configured name.
-    pub name: String,
-    /// Its identity.
-    pub public_key: PublicKey,
-    /// Where it last answered.
-    pub remote: Option<SocketAddr>,
-    /// Whether there is a session with it.
-    pub connected: bool,
-    /// When something authentic last came from it.
-    pub last_answered: Option<Instant>,
-    /// Round-trip time, where one was measured.
-    pub rtt: Option<Duration>,
-    /// Where it sees our datagrams come from, since we were last attached.
-    pub apparent: Option<SocketAddr>,
-    /// Whether that is where we believe to be (seed 001 figure 19); `None` before it said so.
-    pub public: Option<bool>,
-    /// For how many peers it keeps us subscribed.
-    pub registered: usize,
-    /// How many peers there are.
-    pub peers: usize,
-    /// How many handshakes completed.
-    pub handshakes: u64,
-    /// Whether it may relay for us.
-    pub relays: bool,
-    /// For how many peers it is ready to relay now.
-    pub slots: usize,
-    /// Why it last refused something that it has not granted since.
-    pub refused: Option<&'static str>,
 }
 
 /// A path over a relay.

@@ -241,8 +241,12 @@ impl Registration {
         Ok(Whereabouts { apparent: *apparent, points: points.unwrap_or_default() })
     }
 
-    /// When a lease is to be renewed or ends, or a refused request is to be made again.
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    /// When a lease is to be renewed or ends, or a refused request is to be made again. Without a session nothing can
+    /// be asked, and only the end of what was granted is waited for.
+    pub(super) fn poll_timeout(&self, connected: bool) -> Option<Instant> {
+        if !connected {
+            return self.lease.map(|lease| lease.ends);
+        }
         let again = |step: Step| match step {
             Step::Refused { again } => Some(again),
             Step::Due | Step::Asked | Step::Done => None,
@@ -364,7 +368,7 @@ mod tests {
         assert_eq!(due(&mut alice, true).len(), 1, "the publication alone");
         alice.on_published(0, &Announcement::default());
         assert!(due(&mut alice, true).is_empty() && !alice.is_awaited());
-        assert_eq!(alice.poll_timeout(), Some(NOW + Duration::from_secs(50)), "half of the lease");
+        assert_eq!(alice.poll_timeout(true), Some(NOW + Duration::from_secs(50)), "half of the lease");
     }
 
     #[test]
@@ -386,7 +390,8 @@ mod tests {
         due(&mut alice, false);
         alice.on_declined(Reason::Quota, NOW);
         assert!(due(&mut alice, true).is_empty());
-        assert_eq!(alice.poll_timeout(), Some(NOW + ASK_AGAIN_AFTER));
+        assert_eq!(alice.poll_timeout(true), Some(NOW + ASK_AGAIN_AFTER));
+        assert_eq!(alice.poll_timeout(false), None, "nobody could be asked");
         assert_eq!(alice.refused(), Some(Reason::Quota));
 
         granted(&mut alice, None);

@@ -12,6 +12,7 @@
 //! - Whatever the service says is about topics that we subscribed to, or is dropped.
 
 mod hearing;
+mod status;
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stead_lct::PeerId;
 use stead_noise::random::RandomStream;
 use stead_noise::session::Session;
-use stead_wire::options::{Reason, Topic, VcOption};
+use stead_wire::options::{Topic, VcOption};
 use stead_wire::time::{Duration, Instant};
 
 use super::announcement::Announcement;
@@ -33,6 +34,7 @@ use crate::settings::ServiceSettings;
 use crate::turn::Turn;
 
 pub(super) use self::hearing::Word;
+pub use self::status::ServiceStatus;
 
 /// Bytes of options in one message: with everything around them it fits the smallest IPv6 path (1280).
 const MOST_BYTES: usize = 1120;
@@ -220,7 +222,8 @@ impl Service {
     pub(super) fn poll_timeout(&self, now: Instant) -> Option<(Instant, Wake)> {
         let ends = (self.contact.poll_timeout(), Wake::Handshake);
         let renews = self.contact.renew_at(now).filter(|_| !self.contact.is_asking());
-        let leases = self.registrations.values().filter_map(Registration::poll_timeout).min();
+        let connected = self.contact.session(now).is_some();
+        let leases = self.registrations.values().filter_map(|it| it.poll_timeout(connected)).min();
         let active = [
             (self.patience.retry_at(), Wake::Registration),
             (renews, Wake::Handshake),
@@ -246,25 +249,5 @@ impl Service {
             }
         }
         changed
-    }
-
-    pub(super) fn status(&self, now: Instant) -> super::ServiceStatus {
-        let granted = self.registrations.values().filter(|it| it.is_granted(now)).count();
-        super::ServiceStatus {
-            name: self.name.clone(),
-            public_key: self.contact.key(),
-            remote: self.contact.place(),
-            connected: self.contact.session(now).is_some(),
-            last_answered: self.answered,
-            rtt: self.patience.rtt(),
-            apparent: self.apparent,
-            public: self.public,
-            registered: granted,
-            peers: self.registrations.len(),
-            handshakes: self.contact.completed(),
-            relays: self.relays,
-            slots: self.registrations.values().filter(|it| it.slot().is_some()).count(),
-            refused: self.registrations.values().find_map(Registration::refused).map(Reason::label),
-        }
     }
 }
