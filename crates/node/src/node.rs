@@ -333,7 +333,7 @@ impl Node {
         peer.settle(&mut turn);
         self.wakes.set(id, peer.poll_timeout());
         let relayed = peer.active_remote().and_then(RelayAddress::of);
-        if self.proxy.follow(id, peer.sought(now), (relayed, peer.is_silent()), &mut turn) {
+        if self.proxy.follow(id, peer.sought(now), relayed, &mut turn) {
             self.watch_services(now);
         }
         Some(result)

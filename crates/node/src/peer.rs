@@ -176,11 +176,6 @@ impl Peer {
         }
     }
 
-    /// Whether traffic is suspended because nothing comes back over the path.
-    pub(crate) const fn is_silent(&self) -> bool {
-        matches!(self.suspended, Some((Suspension::Silent, _)))
-    }
-
     /// Whether, why and since when packets are held.
     fn suspension(&self) -> Option<(Suspension, Instant)> {
         self.migrator.suspension().or_else(|| self.non_migrator.suspension())

@@ -63,8 +63,6 @@ struct Followed {
     relay: Option<RelayAddress>,
     /// Since when its packets take a relay.
     relayed: Option<(RelayAddress, Instant)>,
-    /// Nothing comes back over that relay.
-    in_vain: bool,
 }
 
 /// What a peer has to be told.
@@ -160,31 +158,20 @@ impl Proxy {
         self.advance(turn);
     }
 
-    /// How much a peer is sought now, over which relay it is reached, and whether that is in vain. True if the services
-    /// were told.
-    ///
-    /// A relay from which nothing comes back may have forgotten us: it is asked, which it answers at once, or else
-    /// it is given a new session and told everything anew.
+    /// How much a peer is sought now, and over which relay it is reached. True if the services were told.
     pub(crate) fn follow(
         &mut self,
         peer: PeerId,
         sought: Sought,
-        (relayed, in_vain): (Option<RelayAddress>, bool),
+        relayed: Option<RelayAddress>,
         turn: &mut Turn<'_>,
     ) -> bool {
         let Some(followed) = self.peers.get_mut(peer.0 as usize) else { return false };
         if followed.relayed.map(|(relay, _)| relay) != relayed {
             followed.relayed = relayed.map(|relay| (relay, turn.now));
         }
-        let doubted = relayed.filter(|_| in_vain && !followed.in_vain);
-        followed.in_vain = in_vain && relayed.is_some();
-        let otherwise = core::mem::replace(&mut followed.sought, sought) != sought;
-        if self.services.is_empty() || !otherwise && doubted.is_none() {
+        if self.services.is_empty() || core::mem::replace(&mut followed.sought, sought) == sought {
             return false;
-        }
-        let doubted = doubted.and_then(|relay| self.services.get_mut(relay.service() as usize));
-        if let Some(registration) = doubted.and_then(|service| service.registration(peer)) {
-            registration.resubscribe();
         }
         for service in &mut self.services {
             let wishes = wishes(sought, service.relays);
