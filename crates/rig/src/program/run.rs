@@ -57,7 +57,7 @@ pub(super) fn sweep(arguments: &SweepArguments, terminal: &Terminal) -> Result<S
         let failures = sweep_one(scenario, arguments, terminal)?;
         let held = failures.is_empty();
         terminal.line(&format!(
-            "  {:<44} {:>6} seeds   {}",
+            "  {:<58} {:>6} seeds   {}",
             scenario.stem(),
             arguments.seeds,
             terminal.verdict(held)
