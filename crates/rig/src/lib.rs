@@ -3,7 +3,8 @@
 //! The rig makes namespaces, joins them with veth pairs and bridges, runs real programs and real TCP in
 //! them, moves hosts from network to network, and measures what an application there sees. It judges
 //! nothing about the protocol inside the tunnel and knows it only through the program's own
-//! configuration and control socket ([`tunnel`]).
+//! configuration and control socket ([`tunnel`]). What moves when, and what must hold, can stand in a file
+//! ([`scenario`]), which this world plays as well as the simulator does ([`run`]).
 //!
 //! ```text
 //!   laptop ──┐                                ┌── server

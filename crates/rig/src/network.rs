@@ -1,5 +1,8 @@
 //! A network: a router with a bridge for its hosts and a line to the internet.
 
+mod line;
+mod plan;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,68 +16,9 @@ use crate::netlink::Route;
 use crate::scenario::{Attack, Link, Nat};
 use crate::sysctl::Settings;
 use crate::uplink::Uplink;
-
-/// What a network offers to the hosts on it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct NetworkPlan {
-    v4: Option<String>,
-    v6: Option<String>,
-    nat: Option<Nat>,
-    expiry: Option<Duration>,
-    mtu: Option<u32>,
-    link: Option<Link>,
-}
-
-impl NetworkPlan {
-    /// Public addresses of `prefix` alone, IPv4 or IPv6.
-    #[must_use]
-    pub fn public(prefix: &str) -> Self {
-        Self::default().and(prefix)
-    }
-
-    /// Private IPv4 addresses behind a port-restricted NAT.
-    #[must_use]
-    pub fn behind_nat(prefix: &str) -> Self {
-        Self::default().and(prefix).nat(Nat::PortRestricted)
-    }
-
-    /// A further prefix, of the other family.
-    #[must_use]
-    pub fn and(mut self, prefix: &str) -> Self {
-        let slot = if prefix.contains(':') { &mut self.v6 } else { &mut self.v4 };
-        *slot = Some(prefix.to_owned());
-        self
-    }
-
-    /// What stands between its IPv4 addresses and the internet.
-    #[must_use]
-    pub const fn nat(mut self, nat: Nat) -> Self {
-        self.nat = Some(nat);
-        self
-    }
-
-    /// How long an idle mapping of the NAT lasts, in whole seconds; five minutes unless told.
-    #[must_use]
-    pub const fn expiry(mut self, expiry: Duration) -> Self {
-        self.expiry = Some(expiry);
-        self
-    }
-
-    /// How its line to the internet is in the beginning. Without it the line is a bare cable for good, with
-    /// neither delay nor loss, which the kernel alone serves.
-    #[must_use]
-    pub const fn link(mut self, link: Link) -> Self {
-        self.link = Some(link);
-        self
-    }
-
-    /// The MTU of every link in it; 1500 unless told.
-    #[must_use]
-    pub const fn mtu(mut self, mtu: u32) -> Self {
-        self.mtu = Some(mtu);
-        self
-    }
-}
+use line::Line;
+pub(crate) use line::MOST_NETWORKS;
+pub use plan::NetworkPlan;
 
 /// A network in a world; cheap to clone, every clone is the same network.
 #[derive(Clone, Debug)]
@@ -362,31 +306,6 @@ impl Inner {
     }
 }
 
-/// The line between a router and the internet, with addresses by its number.
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    number: u8,
-}
-
-impl Line {
-    fn interface(self) -> String {
-        format!("line{}", self.number)
-    }
-
-    /// End 1 is the internet's, end 2 the router's: the address that a NAT shows.
-    fn place(self, family: Family, end: u8) -> Prefix {
-        let number = self.number;
-        match family {
-            // TEST-NET-3 in pieces of four: 64 lines.
-            Family::V4 => Prefix { address: Ipv4Addr::new(203, 0, 113, number * 4 + end).into(), length: 30 },
-            Family::V6 => Prefix {
-                address: Ipv6Addr::new(0x2001, 0xdb8, 0xffff, number.into(), 0, 0, 0, end.into()).into(),
-                length: 64,
-            },
-        }
-    }
-}
-
 fn everything(family: Family) -> Prefix {
     let address = match family {
         Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
@@ -394,9 +313,6 @@ fn everything(family: Family) -> Prefix {
     };
     Prefix { address, length: 0 }
 }
-
-/// How many lines the internet has; see [`Line::place`].
-pub(crate) const MOST_NETWORKS: u8 = 64;
 
 const BRIDGE: &str = "lan0";
 const UPLINK: &str = "up0";
