@@ -43,6 +43,7 @@ scenarios! {
     relay_gives_way_to_a_direct_path,
     replay_01_both_move_and_are_nowhere_for_3_s,
     replay_01_both_move_behind_nat,
+    replay_01_both_move_from_v4_to_v6,
     replay_01_both_move_while_one_of_two_services_is_down,
     replay_01_both_move_while_the_service_restarts,
     replay_01_both_move_with_10_percent_loss,
@@ -125,14 +126,13 @@ fn assert_held(played: &Played) {
 }
 
 #[test]
-fn every_scenario_in_the_directory_is_read_without_a_mistake() {
+fn every_scenario_in_the_directory_is_played() {
     let files = fs::read_dir(directory()).expect("the directory is part of the project");
     let names: BTreeSet<String> = files
         .filter_map(|file| file.ok()?.file_name().into_string().ok())
         .filter_map(|file| Some(file.strip_suffix(".yaml")?.replace('-', "_")))
         .collect();
-    names.iter().for_each(|name| drop(load(name)));
-    assert!(NAMES.iter().all(|name| names.contains(*name)));
+    assert_eq!(names, NAMES.iter().map(|name| (*name).to_owned()).collect());
 }
 
 /// How many seeds each scenario is played with here.
