@@ -27,6 +27,11 @@ pub(super) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<RunRe
     let scenarios = load(&arguments.files)?;
     let mut all = Vec::new();
     for scenario in &scenarios {
+        if !scenario.runs_in(arguments.world) && scenarios.len() > 1 {
+            let text = format!("{}  (not for the world {})", scenario.name, arguments.world.name());
+            terminal.line(&terminal.paint(Look::Dim, &text));
+            continue;
+        }
         terminal.progress(&format!("  {} in {}", scenario.stem(), arguments.world.name()));
         let played = play(scenario, arguments.world, arguments.seed).map_err(unplayed(scenario))?;
         show(&played, terminal);
