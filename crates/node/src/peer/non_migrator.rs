@@ -163,6 +163,25 @@ impl NonMigrator {
         Verdict::UnderTrial
     }
 
+    /// The peer that announced itself claims to be at another place than its update came from. The claim is its own
+    /// word, the source is anybody's: whoever forwards the peer's datagrams faster than they come by themselves must
+    /// not keep it from being found.
+    pub(crate) fn on_claim(
+        &mut self,
+        sequence: u64,
+        echo: ChallengeToken,
+        from: (Arrival, usize),
+        session: &Session,
+        turn: &mut Turn<'_>,
+    ) {
+        let (claim, bytes) = from;
+        let since = self.suspension().map_or(turn.now, |(_, since)| since);
+        if let Some(trial) = self.begin(claim, Question::Announced { sequence, echo }, Some(since), turn) {
+            trial.allowance.credit(bytes);
+            trial.ask(session, turn);
+        }
+    }
+
     /// Data came from an address that is not the active path's: ask the peer whether it is there (CUR).
     pub(crate) fn on_sighting(
         &mut self,
@@ -185,18 +204,11 @@ impl NonMigrator {
     }
 
     /// An echo of one of our challenges: the address is proven, and the others are dropped.
-    pub(crate) fn on_response(
-        &mut self,
-        token: ChallengeToken,
-        arrival: Arrival,
-        now: Instant,
-    ) -> Result<Found, Discard> {
-        // RFC 9000 §8.2.3 accepts a response on any path; a path of ours is a pair, so the echo must come over it.
-        let trial = self
-            .trials
-            .iter()
-            .find(|trial| trial.challenge == token && trial.arrival.source == arrival.source)
-            .ok_or(Discard::UnsolicitedResponse)?;
+    pub(crate) fn on_response(&mut self, token: ChallengeToken, now: Instant) -> Result<Found, Discard> {
+        // A response counts on whatever path it comes (RFC 9000 §8.2.3): the challenge went nowhere else, and somebody
+        // on the way may forward what comes back faster than it comes by itself.
+        let trial =
+            self.trials.iter().find(|trial| trial.challenge == token).ok_or(Discard::UnsolicitedResponse)?;
         let rtt = (trial.attempts == 1).then(|| now - trial.asked);
         let proven = Proven { remote: trial.arrival.source, local: trial.arrival.local, rtt };
         let found = Found { proven, announced: trial.announced(), began: trial.began };

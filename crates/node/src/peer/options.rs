@@ -15,7 +15,7 @@ use stead_wire::options::{
 use stead_wire::time::{Duration, Instant};
 
 use super::non_migrator::{Found, NO_CHALLENGE, Verdict};
-use super::paths::is_relayed;
+use super::paths::{could_be_a_peer_s, is_relayed};
 use super::requests::Echo;
 use super::{Peer, migrator, non_migrator, sealing};
 use crate::drops::Discard;
@@ -131,7 +131,7 @@ impl Peer {
                         return Ok(());
                     }
                 }
-                let found = self.non_migrator.on_response(*token, delivery.arrival, turn.now);
+                let found = self.non_migrator.on_response(*token, turn.now);
                 delivery.late = found.is_err();
                 delivery.echoed = found.is_ok();
                 self.on_found(found?, delivery.arrival, turn);
@@ -223,7 +223,15 @@ impl Peer {
                 self.ask_along(delivery, turn);
             }
             // Credited and answered by the trial itself.
-            Verdict::UnderTrial => delivery.bytes = 0,
+            Verdict::UnderTrial => {
+                delivery.bytes = 0;
+                let claim =
+                    update.claimed.filter(|claim| *claim != arrival.source && could_be_a_peer_s(claim));
+                if let Some(source) = claim.filter(|_| !is_relayed(arrival.source)) {
+                    let claimed = (Arrival { source, ..arrival }, from.1);
+                    self.non_migrator.on_claim(update.sequence, update.challenge, claimed, session, turn);
+                }
+            }
             Verdict::Concluded => {}
             Verdict::Stale(refused) => {
                 delivery.answers.push(refused);

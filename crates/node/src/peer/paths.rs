@@ -169,7 +169,7 @@ pub(crate) fn is_relayed(point: SocketAddr) -> bool {
 }
 
 /// A peer must not make us speak to ourselves, to a whole network, or to nobody.
-fn could_be_a_peer_s(point: &SocketAddr) -> bool {
+pub(crate) fn could_be_a_peer_s(point: &SocketAddr) -> bool {
     let one = match point.ip() {
         IpAddr::V4(v4) => !(v4.is_broadcast() || v4.is_link_local()),
         IpAddr::V6(v6) => !v6.is_unicast_link_local() && v6.to_ipv4_mapped().is_none(),

@@ -244,3 +244,27 @@ fn a_relay_that_starts_anew_is_missed_as_soon_as_nothing_comes_back_over_it() {
         assert_eq!(world.status(host).handshakes, 1);
     }
 }
+
+#[test]
+fn a_mover_whose_every_datagram_somebody_forwards_faster_is_found_all_the_same() {
+    let (mut world, alice, bob) = World::connected_pair();
+    let before = world.trace.len();
+    world.move_to(bob, &["10.7.0.2"]);
+    // What bob sends arrives first from an address where nobody is; his own copies are replays by then.
+    let attacker = "203.0.113.5:999".parse().unwrap();
+    let mut forwarded = before;
+    for _ in 0..80 {
+        while forwarded < world.trace.len() {
+            let flight = world.trace[forwarded].clone();
+            if flight.source == at("10.7.0.2") {
+                world.delay = ms(9);
+                world.inject(attacker, flight.destination, flight.datagram);
+                world.delay = ms(10);
+            }
+            forwarded += 1;
+        }
+        world.run_for(ms(1));
+    }
+    assert_eq!(world.remote(alice), at("10.7.0.2"));
+    assert!(world.status(alice).path.unwrap().validated);
+}
