@@ -26,12 +26,7 @@ pub(super) struct RunReport {
 pub(super) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<RunReport, RigError> {
     let scenarios = load(&arguments.files)?;
     let mut all = Vec::new();
-    for scenario in &scenarios {
-        if !scenario.runs_in(arguments.world) && scenarios.len() > 1 {
-            let text = format!("{}  (not for the world {})", scenario.name, arguments.world.name());
-            terminal.line(&terminal.paint(Look::Dim, &text));
-            continue;
-        }
+    for scenario in for_world(&scenarios, arguments.world, terminal) {
         terminal.progress(&format!("  {} in {}", scenario.stem(), arguments.world.name()));
         let played = play(scenario, arguments.world, arguments.seed).map_err(unplayed(scenario))?;
         show(&played, terminal);
@@ -58,7 +53,8 @@ struct Swept {
 
 pub(super) fn sweep(arguments: &SweepArguments, terminal: &Terminal) -> Result<SweepReport, RigError> {
     let mut swept = Vec::new();
-    for scenario in &load(&arguments.files)? {
+    let scenarios = load(&arguments.files)?;
+    for scenario in for_world(&scenarios, WorldKind::Sim, terminal) {
         let failures = sweep_one(scenario, arguments, terminal)?;
         let held = failures.is_empty();
         terminal.line(&format!(
@@ -127,6 +123,17 @@ fn load(files: &[PathBuf]) -> Result<Vec<Scenario>, RigError> {
         }
     }
     if mistakes.is_empty() { Ok(scenarios) } else { Err(RigError::Scenario(mistakes.join("\n"))) }
+}
+
+/// Of several scenarios those that are for this world; a single one is refused when it is played.
+fn for_world<'s>(scenarios: &'s [Scenario], world: WorldKind, terminal: &Terminal) -> Vec<&'s Scenario> {
+    let (fit, unfit): (Vec<_>, Vec<_>) =
+        scenarios.iter().partition(|scenario| scenarios.len() == 1 || scenario.runs_in(world));
+    for scenario in unfit {
+        let text = format!("  {}: not for the world {}", scenario.stem(), world.name());
+        terminal.line(&terminal.paint(Look::Dim, &text));
+    }
+    fit
 }
 
 fn unplayed(scenario: &Scenario) -> impl Fn(stead_rig::run::PlayError) -> RigError {
