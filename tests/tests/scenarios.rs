@@ -45,6 +45,7 @@ scenarios! {
     replay_01_both_move_behind_nat,
     replay_01_both_move_from_v4_to_v6,
     replay_01_both_move_while_one_of_two_services_is_down,
+    replay_01_both_move_while_one_of_two_services_moves_too,
     replay_01_both_move_while_the_service_restarts,
     replay_01_both_move_with_10_percent_loss,
     replay_01_both_move_with_30_percent_loss,
