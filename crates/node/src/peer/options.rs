@@ -282,13 +282,31 @@ impl Peer {
                 self.non_migrator.leave_to_peer();
             }
         }
+        if acknowledge.challenge == NO_CHALLENGE {
+            return acknowledged.map(|_| ());
+        }
         // Our echo may have been lost: then the peer repeats its acknowledgement, and needs the echo again.
-        let ours = self.paths.active_remote() == Some(delivery.arrival.source);
-        if (ours || acknowledged.is_ok()) && acknowledge.challenge != NO_CHALLENGE {
-            delivery.answers.push(VcOption::PathResponse(acknowledge.challenge));
+        let echo = VcOption::PathResponse(acknowledge.challenge);
+        let here = self.paths.active_remote() == Some(delivery.arrival.source);
+        if !here {
+            self.echo_to_active(&echo, &delivery.session, turn);
+        }
+        if here || acknowledged.is_ok() {
+            delivery.answers.push(echo);
             return Ok(());
         }
         acknowledged.map(|_| ())
+    }
+
+    /// Who forwards the peer's datagrams faster than they come makes them seem to come from elsewhere. The echo that the
+    /// peer waits for goes where the peer is known to be, as well.
+    fn echo_to_active(&self, echo: &VcOption, session: &Arc<Session>, turn: &mut Turn<'_>) {
+        let Some(active) = self.paths.active().filter(|_| self.paths.validated()) else { return };
+        let session = self.handshaking.sealing(turn.now).unwrap_or(session);
+        let to = (active.remote, active.local.map(|point| point.ip()));
+        if sealing::send(session, core::slice::from_ref(echo), to, turn) {
+            self.lane.stamp_sent(false, turn.now);
+        }
     }
 
     /// Whether a path that was just proven is to be used: a relay only while nothing direct is known to work.
