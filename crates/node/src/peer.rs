@@ -201,7 +201,7 @@ impl Peer {
         // Held packets go before the workers may send anything newer.
         self.flush(turn);
         self.publish(turn.now);
-        self.looked_since = self.looks(turn).then(|| self.looked_since.unwrap_or(turn.now));
+        self.looked_since = self.looks(turn).map(|since| self.looked_since.unwrap_or(since));
     }
 
     /// Sends what was held, if it can go.

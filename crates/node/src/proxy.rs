@@ -170,13 +170,22 @@ impl Proxy {
         if followed.relayed.map(|(relay, _)| relay) != relayed {
             followed.relayed = relayed.map(|relay| (relay, turn.now));
         }
-        if self.services.is_empty() || core::mem::replace(&mut followed.sought, sought) == sought {
+        let before = core::mem::replace(&mut followed.sought, sought);
+        if self.services.is_empty() || before == sought {
             return false;
+        }
+        // A peer behind a NAT that forgot us, or never knew us, has to send first: it is told where we wait for it.
+        let begins = before == Sought::No;
+        if begins {
+            self.announcement.repeat();
         }
         for service in &mut self.services {
             let wishes = wishes(sought, service.relays);
             if let Some(registration) = service.registration(peer) {
                 registration.wish(wishes);
+                if begins {
+                    registration.republish();
+                }
                 if sought == Sought::Lost {
                     registration.renew();
                 }

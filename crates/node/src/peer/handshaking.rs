@@ -29,6 +29,9 @@ const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
 /// Our own initiations are at least this far apart: twice the above, since they may arrive closer together.
 const RESTART_INTERVAL: Duration = Duration::from_millis(40);
 
+/// A handshake that went unanswered for this long may have gone to where the peer is not.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long an initiation is good to be sent again as it is: longer than a round trip takes.
 const REPEATABLE_FOR: Duration = Duration::from_secs(2);
 
@@ -124,6 +127,12 @@ impl Handshaking {
 
     pub(crate) const fn in_flight(&self) -> bool {
         self.flight.is_some()
+    }
+
+    /// Since when a handshake goes unanswered, if that is longer than any round trip that matters.
+    pub(crate) fn unanswered_since(&self, now: Instant) -> Option<Instant> {
+        let began = self.flight.as_ref()?.began;
+        (now >= began + ANSWERED_WITHIN).then_some(began)
     }
 
     pub(crate) const fn completed(&self) -> u64 {

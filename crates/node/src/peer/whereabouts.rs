@@ -64,7 +64,7 @@ impl Peer {
                 self.handshaking.punch(&targets, needed || self.handshaking.in_flight(), turn);
             }
             Some(session) if self.migrator.unsettled() => self.tell_news(&session, turn),
-            Some(_) if !self.negotiation.enhanced() => {}
+            Some(_) if !self.negotiation.enhanced() => self.ask_everywhere(turn),
             Some(_) if there && self.flowing() && self.liveness.acknowledged_within(FRESH, turn.now) => {}
             Some(session) => {
                 let targets = self.paths.direct_targets(turn.attachment);
@@ -82,11 +82,16 @@ impl Peer {
                 self.announce(Some(Suspension::Silent), &session, turn);
             }
             Some(session) if relay.is_some() && self.migrator.unsettled() => self.tell_news(&session, turn),
-            None if relay.is_some() && self.handshaking.in_flight() => {
-                let targets = self.every_target(turn);
-                self.handshaking.punch(&targets, true, turn);
-            }
+            _ if relay.is_some() => self.ask_everywhere(turn),
             _ => {}
+        }
+    }
+
+    /// A handshake that is under way is tried wherever the peer might be by now.
+    fn ask_everywhere(&mut self, turn: &mut Turn<'_>) {
+        if self.handshaking.in_flight() {
+            let targets = self.every_target(turn);
+            self.handshaking.punch(&targets, true, turn);
         }
     }
 
@@ -153,14 +158,15 @@ impl Peer {
         self.tell(Happening::HandshakeGaveUp { dropped }, turn);
     }
 
-    /// Whether packets wait for somebody to find the peer. On a network that leads to none of the places where it was,
-    /// they do; without a network nobody could be asked.
-    pub(super) fn looks(&self, turn: &Turn<'_>) -> bool {
+    /// Since when packets wait for somebody to find the peer. On a network that leads to none of the places where it
+    /// was, they do; without a network nobody could be asked. A session tells nothing while a new one is asked for in vain.
+    pub(super) fn looks(&self, turn: &Turn<'_>) -> Option<Instant> {
         let attached = !turn.attachment.addresses.is_empty();
-        match self.handshaking.sealing(turn.now) {
+        let waits = match self.handshaking.sealing(turn.now) {
             None => self.stage.len() > 0 || self.handshaking.in_flight(),
             Some(_) => self.suspension().is_some_and(|(why, _)| why != Suspension::Detached || attached),
-        }
+        };
+        if waits { Some(turn.now) } else { self.handshaking.unanswered_since(turn.now) }
     }
 
     /// Whether we look for the peer, and what the services are to do for it.

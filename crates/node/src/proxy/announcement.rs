@@ -37,6 +37,11 @@ impl Announcement {
         self.number = self.number.saturating_add(CALENDAR_ERROR);
     }
 
+    /// The same is to be heard as news: whoever hears it learns that we look for him there.
+    pub(super) const fn repeat(&mut self) {
+        self.number = self.number.saturating_add(1);
+    }
+
     pub(super) const fn number(&self) -> u64 {
         self.number
     }
