@@ -48,9 +48,14 @@ impl Inside {
         ports: Ports,
         expiry: Duration,
     ) -> Result<(), RigError> {
+        // While it forgets nothing passes: what left by an old connection would be written down as a new mapping.
+        self.nft(
+            "table inet forgetting {\nchain nothing {\ntype filter hook forward priority -400\npolicy drop\n}\n}\n",
+        )?;
         self.nft(&Rules { uplink, nat, ports, expiry }.table())?;
         self.expire_mappings_after(expiry)?;
-        self.flush_connections()
+        self.flush_connections()?;
+        self.nft("delete table inet forgetting\n")
     }
 
     fn nft(&self, rules: &str) -> Result<(), RigError> {
