@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stead_lct::{Limits, PeerId, Table};
-use stead_noise::admission::Admission;
 use stead_noise::cookie::CookieChecker;
+use stead_noise::doorkeeper::Doorkeeper;
 use stead_noise::keys::PublicKey;
 use stead_noise::random::Random;
 use stead_wire::ip::IpHeaders;
@@ -78,12 +78,6 @@ impl Ground {
             out: &mut self.outbox,
         }
     }
-}
-
-/// What stands between strangers and handshakes.
-struct Doorkeeper {
-    admission: Admission,
-    cookies: CookieChecker,
 }
 
 /// The calendar's time at a known moment.
@@ -171,7 +165,7 @@ impl Node {
             by_key,
             proxy,
             cursor: FlowCursor::default(),
-            doorkeeper: Doorkeeper { admission: Admission::default(), cookies: CookieChecker::new(&public) },
+            doorkeeper: Doorkeeper::new(&public),
             wakes: Wakes::default(),
         })
     }

@@ -7,7 +7,8 @@
 //! # Reading order
 //! [`keys`] and [`random`], then a handshake ([`handshake`], guarded by [`cookie`]), then what it yields: a
 //! [`session`] with its [`replay`] window, and the [`schedule`] by which sessions follow one another. Who is let in
-//! under load, and how much may go to an address that proved nothing, is told by [`admission`] and [`allowance`].
+//! under load, and how much may go to an address that proved nothing, is told by [`admission`] and [`allowance`];
+//! a [`doorkeeper`] asks the first.
 //! Two nodes that know only each other's keys meet by [`rendezvous`].
 //!
 //! # Secrets in memory
@@ -20,6 +21,7 @@ mod blake2s;
 pub mod admission;
 pub mod allowance;
 pub mod cookie;
+pub mod doorkeeper;
 pub mod handshake;
 pub mod keys;
 pub mod random;

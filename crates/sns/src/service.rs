@@ -17,8 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use core::fmt;
 
-use stead_noise::admission::Admission;
-use stead_noise::cookie::CookieChecker;
+use stead_noise::doorkeeper::Doorkeeper;
 use stead_noise::keys::{PublicKey, StaticSecret};
 use stead_noise::random::{Random, RandomStream};
 use stead_wire::datagram::{Arrival, Transmit};
@@ -58,12 +57,6 @@ pub struct Service {
 struct Identity {
     secret: StaticSecret,
     public: PublicKey,
-}
-
-/// What stands between strangers and handshakes.
-struct Doorkeeper {
-    admission: Admission,
-    cookies: CookieChecker,
 }
 
 /// Randomness, one stream per purpose.
@@ -136,7 +129,7 @@ impl Service {
             relay: settings.relay.map(Relay::new),
             counts: Counts::default(),
             identity: Identity { secret: settings.secret.clone(), public },
-            doorkeeper: Doorkeeper { admission: Admission::default(), cookies: CookieChecker::new(&public) },
+            doorkeeper: Doorkeeper::new(&public),
             streams: Streams {
                 handshakes: random.stream("handshakes"),
                 indices: random.stream("session indices"),

@@ -1,5 +1,6 @@
 //! Handshake messages: who may ask, and whom they concern (WireGuard paper §5).
 
+use stead_noise::doorkeeper::Refused;
 use stead_noise::handshake::Responder;
 use stead_wire::message::{CookieReply, Initiation, Macs, Message, Response, SessionIndex};
 use stead_wire::time::Instant;
@@ -72,23 +73,17 @@ impl Node {
         arrival: Arrival,
         now: Instant,
     ) -> Result<(), Discard> {
-        if !self.doorkeeper.admission.on_handshake(now) {
-            return Ok(());
-        }
-        if !self.doorkeeper.cookies.mac2_valid(macs, arrival.source, now) {
-            let random = &mut self.ground.streams.handshakes;
-            let reply = self.doorkeeper.cookies.reply(macs, sender, arrival.source, now, random);
-            self.ground.outbox.transmits.push_back(crate::notice::Transmit {
-                remote: arrival.source,
-                local: arrival.local,
-                datagram: reply.to_vec(),
-            });
-            return Err(Discard::CookieRequired);
-        }
-        if self.doorkeeper.admission.admit(arrival.source.ip(), now) {
-            Ok(())
-        } else {
-            Err(Discard::RateLimited)
-        }
+        let random = &mut self.ground.streams.handshakes;
+        self.doorkeeper.admit(macs, sender, arrival.source, random, now).map_err(|refused| match refused {
+            Refused::CookieRequired(reply) => {
+                self.ground.outbox.transmits.push_back(crate::notice::Transmit {
+                    remote: arrival.source,
+                    local: arrival.local,
+                    datagram: reply.to_vec(),
+                });
+                Discard::CookieRequired
+            }
+            Refused::RateLimited => Discard::RateLimited,
+        })
     }
 }

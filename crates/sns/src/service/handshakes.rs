@@ -1,6 +1,7 @@
 //! Handshakes: who may ask, and what is kept of who did (WireGuard paper §5). The service only responds.
 
 use stead_noise::cookie::{Mac1Key, seal_mac1};
+use stead_noise::doorkeeper::Refused;
 use stead_noise::handshake::Responder;
 use stead_noise::keys::PresharedKey;
 use stead_noise::session::Session;
@@ -19,7 +20,7 @@ impl Service {
         arrival: Arrival,
         now: Instant,
     ) -> Result<(), Discard> {
-        if !self.doorkeeper.cookies.mac1_valid(&message.macs) {
+        if !self.doorkeeper.mac1_valid(&message.macs) {
             return Err(Discard::WrongMac1);
         }
         self.admit(&message.macs, message.sender, arrival, now)?;
@@ -82,24 +83,18 @@ impl Service {
         arrival: Arrival,
         now: Instant,
     ) -> Result<(), Discard> {
-        if !self.doorkeeper.admission.on_handshake(now) {
-            return Ok(());
-        }
-        if !self.doorkeeper.cookies.mac2_valid(macs, arrival.source, now) {
-            let random = &mut self.streams.handshakes;
-            let reply = self.doorkeeper.cookies.reply(macs, sender, arrival.source, now, random);
-            self.outbox.transmits.push_back(Transmit {
-                remote: arrival.source,
-                local: arrival.local,
-                datagram: reply.to_vec(),
-            });
-            return Err(Discard::CookieRequired);
-        }
-        if self.doorkeeper.admission.admit(arrival.source.ip(), now) {
-            Ok(())
-        } else {
-            Err(Discard::RateLimited)
-        }
+        let random = &mut self.streams.handshakes;
+        self.doorkeeper.admit(macs, sender, arrival.source, random, now).map_err(|refused| match refused {
+            Refused::CookieRequired(reply) => {
+                self.outbox.transmits.push_back(Transmit {
+                    remote: arrival.source,
+                    local: arrival.local,
+                    datagram: reply.to_vec(),
+                });
+                Discard::CookieRequired
+            }
+            Refused::RateLimited => Discard::RateLimited,
+        })
     }
 
     /// A session index that nobody uses.
