@@ -14,6 +14,7 @@ mod non_migrator;
 mod options;
 mod paths;
 mod requests;
+mod resumption;
 mod sealing;
 mod sessions;
 mod stage;
@@ -21,7 +22,6 @@ mod status;
 mod timers;
 mod whereabouts;
 
-use core::net::SocketAddr;
 use std::sync::Arc;
 
 use stead_lct::PeerId;
@@ -199,47 +199,9 @@ impl Peer {
             _ => {}
         }
         // Held packets go before the workers may send anything newer.
-        self.flush(turn);
+        self.resume(turn);
         self.publish(turn.now);
         self.looked_since = self.looks(turn).map(|since| self.looked_since.unwrap_or(since));
-    }
-
-    /// Sends what was held, if it can go.
-    fn flush(&mut self, turn: &mut Turn<'_>) {
-        if self.suspended.is_some() {
-            return;
-        }
-        let (Some(session), Some(active)) =
-            (self.handshaking.sealing(turn.now).cloned(), self.paths.active().cloned())
-        else {
-            return;
-        };
-        while let Some(packet) = self.stage.pop() {
-            let released = turn.path.release(&packet, &self.lane, (&session, &active), turn.now);
-            let Some(mut grant) = released else {
-                turn.path.drops().count(Discard::ExpiredSession);
-                continue;
-            };
-            let probe = self.probe_beside(packet.len(), grant.remote(), turn);
-            let mut message = sealing::layout(&packet, probe.as_slice(), turn.path.mtu());
-            grant.seal(&mut message);
-            turn.transmit(grant.remote(), grant.local(), message);
-        }
-    }
-
-    /// The probe option, if one is due and fits beside a packet of `len` bytes.
-    fn probe_beside(
-        &mut self,
-        len: usize,
-        remote: SocketAddr,
-        turn: &Turn<'_>,
-    ) -> Option<stead_wire::options::VcOption> {
-        match self.negotiation.flow() {
-            Flow::Probing { room } if len + room <= turn.path.mtu() => {
-                self.negotiation.probe(turn.claimed(remote), turn.now)
-            }
-            _ => None,
-        }
     }
 
     /// Shows the packet path how to send from now on; does nothing if that has not changed.
