@@ -1,4 +1,4 @@
-//! The node: routes every input to the machine it concerns, and drains what the machines put out.
+//! The node: routes every input to the machine it concerns; what the machines put out leaves by the [outlet].
 //!
 //! # Life-cycle
 //! [`Node::new`] → any order of `handle_*` → after each, [`Node::drain`] (or the `poll_*` calls themselves) →
@@ -9,35 +9,34 @@
 //! - Same settings, same seed, same inputs: same outputs, byte for byte.
 
 mod commands;
+mod founding;
+mod ground;
 mod handshakes;
+mod outlet;
 mod wakes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use stead_lct::{Limits, PeerId, Table};
-use stead_noise::cookie::CookieChecker;
+use stead_lct::PeerId;
 use stead_noise::doorkeeper::Doorkeeper;
 use stead_noise::keys::PublicKey;
-use stead_noise::random::Random;
 use stead_wire::ip::IpHeaders;
-use stead_wire::message::SessionIndex;
-use stead_wire::time::{Instant, UnixTime};
+use stead_wire::time::Instant;
 
+use self::ground::Ground;
 use self::wakes::Wakes;
-use crate::attachment::{Cause, LocalAttachment};
+use crate::attachment::LocalAttachment;
 use crate::drops::Discard;
-use crate::event::Event;
 use crate::notice::{Arrival, Notice, Sighting, Transmit};
 use crate::packet_path::{FlowCursor, Outbound, PacketPath, Verdict};
 use crate::peer::Peer;
 use crate::proxy::{News, Proxy};
 use crate::relay::{RelayAddress, is_made_up};
-use crate::routes::Routes;
-use crate::settings::{Prefix, Settings, SettingsError};
-use crate::turn::{Identity, Outbox, Streams, Turn};
+use crate::turn::Turn;
 
 pub use self::commands::{Answer, Command, ConnectionStatus, NodeStatus};
+pub use self::outlet::Outlet;
 pub use self::wakes::Wake;
 
 /// See the module's documentation.
@@ -51,125 +50,7 @@ pub struct Node {
     wakes: Wakes,
 }
 
-/// What every machine looks at and writes to while it has its turn.
-struct Ground {
-    identity: Identity,
-    attachment: LocalAttachment,
-    path: Arc<PacketPath>,
-    flights: BTreeMap<SessionIndex, PeerId>,
-    streams: Streams,
-    outbox: Outbox,
-    clock: Clock,
-    /// Whether there is a service that could find a peer.
-    can_look_up: bool,
-}
-
-impl Ground {
-    fn turn(&mut self, now: Instant) -> Turn<'_> {
-        Turn {
-            now,
-            wall: self.clock.wall(now),
-            identity: &self.identity,
-            attachment: &self.attachment,
-            path: &self.path,
-            can_look_up: self.can_look_up,
-            flights: &mut self.flights,
-            random: &mut self.streams,
-            out: &mut self.outbox,
-        }
-    }
-}
-
-/// The calendar's time at a known moment.
-#[derive(Clone, Copy)]
-struct Clock {
-    wall: UnixTime,
-    at: Instant,
-}
-
-impl Clock {
-    fn wall(&self, now: Instant) -> UnixTime {
-        self.wall + (now - self.at)
-    }
-}
-
-/// Where [`Node::drain`] puts what leaves the node.
-pub trait Outlet {
-    /// A datagram to send.
-    fn transmit(&mut self, transmit: Transmit);
-    /// An inner packet for the TUN.
-    fn packet(&mut self, packet: Vec<u8>);
-    /// Something worth telling.
-    fn event(&mut self, event: Event);
-}
-
 impl Node {
-    /// A node that has not spoken to anyone, attached to nothing yet.
-    ///
-    /// `seed` is all its randomness, so it must be unpredictable in the field; `wall` is the calendar's time at `now`.
-    ///
-    /// # Errors
-    /// [`SettingsError`] if the settings contradict themselves.
-    pub fn new(
-        settings: Settings,
-        seed: [u8; 32],
-        wall: UnixTime,
-        now: Instant,
-    ) -> Result<Self, SettingsError> {
-        settings.check()?;
-        let public = settings.secret.public_key();
-        let mut configured = settings.peers;
-        for peer in &mut configured {
-            let own = Prefix::host(peer.public_key.virtual_address().into());
-            if !peer.allowed_ips.contains(&own) {
-                peer.allowed_ips.insert(0, own);
-            }
-        }
-        let ids = || (0..).map(PeerId);
-        let owned = ids()
-            .zip(&configured)
-            .flat_map(|(id, peer)| peer.allowed_ips.iter().map(move |prefix| (*prefix, id)));
-        let table = Table::new(Limits { entries: settings.connections, ..Limits::default() });
-        let random = Random::from_seed(seed);
-        let first_service = PeerId(u32::try_from(configured.len()).unwrap_or(u32::MAX));
-        let path = Arc::new(PacketPath::new(
-            Routes::new(owned),
-            configured.len() + settings.services.len(),
-            table,
-            CookieChecker::new(&public),
-            usize::from(settings.mtu),
-        ));
-        let publications = random.stream("publications");
-        let proxy = Proxy::new(&settings.secret, &configured, settings.services, first_service, publications);
-        let by_key = ids().zip(&configured).map(|(id, peer)| (peer.public_key, id)).collect();
-        let peers =
-            ids().zip(configured).map(|(id, peer)| Peer::new(id, peer, Arc::clone(path.lane(id)))).collect();
-        let ground = Ground {
-            identity: Identity { secret: settings.secret, public, listen_port: settings.listen_port },
-            attachment: LocalAttachment::detached(Cause::Start),
-            path,
-            flights: BTreeMap::new(),
-            streams: Streams {
-                handshakes: random.stream("handshakes"),
-                indices: random.stream("session indices"),
-                challenges: random.stream("path challenges"),
-                jitter: random.stream("retry jitter"),
-            },
-            outbox: Outbox::default(),
-            clock: Clock { wall, at: now },
-            can_look_up: proxy.can_look_up(),
-        };
-        Ok(Self {
-            ground,
-            peers,
-            by_key,
-            proxy,
-            cursor: FlowCursor::default(),
-            doorkeeper: Doorkeeper::new(&public),
-            wakes: Wakes::default(),
-        })
-    }
-
     /// The part that workers share: everything a plain data packet needs.
     #[must_use]
     pub fn packet_path(&self) -> Arc<PacketPath> {
@@ -268,50 +149,6 @@ impl Node {
                 self.with_peer(id, now, |peer, turn| peer.handle_timeout(turn));
             }
         }
-    }
-
-    /// The next datagram to send.
-    pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        loop {
-            let transmit = self.ground.outbox.transmits.pop_front()?;
-            match self.ground.path.relays().send(transmit) {
-                Some(transmit) => return Some(transmit),
-                None => self.ground.path.drops().count(Discard::UnknownRelay),
-            }
-        }
-    }
-
-    /// The next inner packet for the TUN.
-    pub fn poll_packet(&mut self) -> Option<Vec<u8>> {
-        self.ground.outbox.packets.pop_front()
-    }
-
-    /// The next thing worth telling.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.ground.outbox.events.pop_front()
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called, and what for.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<(Instant, Wake)> {
-        let table = self.ground.path.table().poll_timeout().map(|at| (at, Wake::TableExpiry));
-        [self.wakes.first(), table].into_iter().flatten().min_by_key(|(at, _)| *at)
-    }
-
-    /// Empties the node into `outlet`; returns what [`poll_timeout`](Self::poll_timeout) does.
-    ///
-    /// The one loop that the daemon, the simulator and the fuzzers share.
-    pub fn drain(&mut self, outlet: &mut impl Outlet) -> Option<(Instant, Wake)> {
-        while let Some(transmit) = self.poll_transmit() {
-            outlet.transmit(transmit);
-        }
-        while let Some(packet) = self.poll_packet() {
-            outlet.packet(packet);
-        }
-        while let Some(event) = self.poll_event() {
-            outlet.event(event);
-        }
-        self.poll_timeout()
     }
 
     /// Lets `act` have its turn with one peer, then settles the peer and its timers.

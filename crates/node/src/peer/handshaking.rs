@@ -6,6 +6,8 @@
 //! idle → (a session is wanted) → in flight → (response) → session. Meanwhile the peer may ask too; then its
 //! session waits for its first message before it is used (WireGuard paper §5.4.4).
 
+mod flight;
+
 use core::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,30 +15,18 @@ use stead_lct::PeerId;
 use stead_noise::cookie::CookieStore;
 use stead_noise::handshake::{Initiator, Responder, Tai64N};
 use stead_noise::keys::{PresharedKey, PublicKey};
-use stead_noise::schedule::{Keypairs, REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
+use stead_noise::schedule::Keypairs;
 use stead_noise::session::Session;
 use stead_wire::message::{CookieReply, Response, SessionIndex};
 use stead_wire::time::{Duration, Instant};
 
-use super::requests::PAUSES;
+use self::flight::Flight;
 use crate::drops::Discard;
 use crate::notice::Arrival;
 use crate::turn::Turn;
 
 /// Initiations of one peer closer together than this are not answered (WireGuard paper §5.1, 50 per second).
 const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Our own initiations are at least this far apart: twice the above, since they may arrive closer together.
-const RESTART_INTERVAL: Duration = Duration::from_millis(40);
-
-/// A handshake that went unanswered for this long may have gone to where the peer is not.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
-
-/// How long an initiation is good to be sent again as it is: longer than a round trip takes.
-const REPEATABLE_FOR: Duration = Duration::from_secs(2);
-
-/// Jitter on retries, so that two peers do not ask at the same moment for ever.
-const JITTER: Duration = Duration::from_millis(333);
 
 /// Where a handshake message goes: the peer's attachment point, and from which of ours.
 pub(crate) type Target = (SocketAddr, Option<core::net::IpAddr>);
@@ -54,22 +44,6 @@ pub(crate) struct Handshaking {
     awaited: Option<SessionIndex>,
     completed: u64,
     completed_at: Option<Instant>,
-}
-
-/// An initiation under way.
-struct Flight {
-    initiator: Initiator,
-    targets: Vec<Target>,
-    message: Vec<u8>,
-    began: Instant,
-    sent: Instant,
-    retry_at: Instant,
-    /// How often the same message is still to be sent, and when next: both ends try at once, and each opens its NAT
-    /// for the other.
-    repeats: core::slice::Iter<'static, Duration>,
-    repeat_at: Option<Instant>,
-    /// Nothing waits for it: it is not tried for long.
-    brief: bool,
 }
 
 /// The last initiation we answered.
@@ -131,8 +105,7 @@ impl Handshaking {
 
     /// Since when a handshake goes unanswered, if that is longer than any round trip that matters.
     pub(crate) fn unanswered_since(&self, now: Instant) -> Option<Instant> {
-        let began = self.flight.as_ref()?.began;
-        (now >= began + ANSWERED_WITHIN).then_some(began)
+        self.flight.as_ref()?.unanswered_since(now)
     }
 
     pub(crate) const fn completed(&self) -> u64 {
@@ -154,11 +127,8 @@ impl Handshaking {
     ///
     /// At once, but not so soon after the last time that the peer would drop it for that: then a moment later.
     pub(crate) fn restart(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
-        match self.flight.as_mut().filter(|flight| turn.now < flight.sent + RESTART_INTERVAL) {
-            Some(flight) => {
-                flight.began = turn.now;
-                flight.retry_at = flight.sent + RESTART_INTERVAL;
-            }
+        match self.flight.as_mut().filter(|flight| flight.just_sent(turn.now)) {
+            Some(flight) => flight.restart_soon(turn.now),
             None => self.initiate(targets.to_vec(), turn.now, turn),
         }
     }
@@ -167,31 +137,13 @@ impl Handshaking {
     /// was told to do the same. If `needed`, for as long as a handshake is tried; else no longer than its first retry.
     pub(crate) fn punch(&mut self, targets: &[Target], needed: bool, turn: &mut Turn<'_>) {
         let brief = self.flight.as_ref().is_none_or(|flight| flight.brief) && !needed;
-        match self.flight.as_mut().filter(|flight| turn.now < flight.sent + REPEATABLE_FOR) {
-            // Its answer may be on the way.
-            Some(flight) => {
-                for (remote, local) in targets.iter().filter(|target| !flight.targets.contains(target)) {
-                    turn.transmit(*remote, *local, flight.message.clone());
-                }
-                flight.targets = targets.to_vec();
-            }
+        match self.flight.as_mut().filter(|flight| flight.repeatable(turn.now)) {
+            Some(flight) => flight.redirect(targets, turn),
             None => self.restart(targets, turn),
         }
         let Some(flight) = self.flight.as_mut() else { return };
-        flight.repeats = PAUSES.iter();
-        flight.repeat_at = flight.repeats.next().map(|pause| turn.now + *pause);
+        flight.begin_repeats(turn.now);
         flight.brief = brief;
-    }
-
-    fn repeat(&mut self, turn: &mut Turn<'_>) {
-        let Some(flight) = self.flight.as_mut() else { return };
-        if flight.repeat_at.is_none_or(|at| turn.now < at) {
-            return;
-        }
-        for (remote, local) in &flight.targets {
-            turn.transmit(*remote, *local, flight.message.clone());
-        }
-        flight.repeat_at = flight.repeats.next().map(|pause| turn.now + *pause);
     }
 
     fn initiate(&mut self, targets: Vec<Target>, began: Instant, turn: &mut Turn<'_>) {
@@ -209,24 +161,8 @@ impl Handshaking {
             return;
         };
         self.cookies.finish_macs(&mut message, turn.now);
-        let message = message.to_vec();
-        for (remote, local) in &targets {
-            turn.transmit(*remote, *local, message.clone());
-        }
         turn.flights.insert(index, self.peer);
-        let jitter = u64::from(turn.random.jitter.next_u32()) % (JITTER.as_micros() as u64 + 1);
-        let retry_at = turn.now + REKEY_TIMEOUT + Duration::from_micros(jitter);
-        self.flight = Some(Flight {
-            initiator,
-            targets,
-            message,
-            began,
-            sent: turn.now,
-            retry_at,
-            repeats: [].iter(),
-            repeat_at: None,
-            brief: false,
-        });
+        self.flight = Some(Flight::depart(initiator, message.to_vec(), targets, began, turn));
     }
 
     /// The peer has answered in the session that there is: if it was asked for another one in doubt of that, it need
@@ -258,8 +194,8 @@ impl Handshaking {
             return Err(Discard::UnsolicitedHandshake);
         }
         let keys = flight.initiator.finish(response).map_err(|_| Discard::ForgedHandshake)?;
-        let target = flight.targets.iter().find(|(remote, _)| *remote == arrival.source).copied();
-        let rtt = turn.now - flight.sent;
+        let target = flight.target(arrival.source);
+        let rtt = flight.age(turn.now);
         self.abandon(turn);
         let session = Arc::new(Session::new(keys, turn.now));
         self.awaited = None;
@@ -322,9 +258,8 @@ impl Handshaking {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let retry = self.flight.as_ref().map(|flight| flight.retry_at);
-        let repeat = self.flight.as_ref().and_then(|flight| flight.repeat_at);
-        [retry, repeat, self.keypairs.poll_timeout()].into_iter().flatten().min()
+        let flight = self.flight.as_ref().map(Flight::poll_timeout);
+        [flight, self.keypairs.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Sends an unanswered initiation again, at `targets` as they are now, and ends sessions past their life.
@@ -333,26 +268,22 @@ impl Handshaking {
         for ended in self.keypairs.expire(turn.now) {
             turn.path.forget(ended);
         }
-        self.repeat(turn);
-        let Some(flight) = self.flight.as_ref().filter(|flight| turn.now >= flight.retry_at) else {
-            return false;
-        };
-        if flight.brief {
-            self.abandon(turn);
+        let Some(flight) = self.flight.as_mut() else { return false };
+        flight.repeat(turn);
+        if !flight.unanswered(turn.now) {
             return false;
         }
-        if turn.now >= flight.began + REKEY_ATTEMPT_TIME {
+        if flight.brief || flight.in_vain(turn.now) {
+            let brief = flight.brief;
             self.abandon(turn);
-            return true;
+            return !brief;
         }
-        let began = flight.began;
         if targets.is_empty() {
             // Attached to nothing: keep asking later, so that the attempt's end is noticed.
-            if let Some(flight) = self.flight.as_mut() {
-                flight.retry_at = turn.now + REKEY_TIMEOUT;
-            }
+            flight.postpone(turn.now);
             return false;
         }
+        let began = flight.began;
         self.initiate(targets.to_vec(), began, turn);
         false
     }

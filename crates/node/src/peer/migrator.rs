@@ -9,36 +9,21 @@
 //! An acknowledgement that asks for an echo leads over `Echoed`, since that echo may be lost and nobody would know.
 //! With no connection that needs the peer, `Unannounced` waits for the next packet before announcing.
 
+mod announcement;
+
 use core::net::{IpAddr, SocketAddr};
 
 use stead_noise::session::Session;
 use stead_wire::options::{
-    AttachmentPoints, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, Connections, Outcome,
-    VcOption,
+    AttachmentPoints, ConnectionUpdate, ConnectionUpdateAcknowledge, Connections, Outcome, VcOption,
 };
 use stead_wire::time::{Duration, Instant};
 
+use self::announcement::Announcement;
 use super::non_migrator::NO_CHALLENGE;
-use super::sealing;
 use crate::drops::Discard;
 use crate::event::Suspension;
 use crate::turn::Turn;
-
-/// First retry of a connection update when no round-trip time is known: a phone network's, generously.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-
-/// Bounds of the first retry when the round-trip time is known: the new path's may differ much from the old's.
-const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(400));
-
-/// Bounds of the longest pause between two connection updates, which is an eighth of the time since the first: so the
-/// end of an outage is noticed within an eighth of its length, and a peer that is gone costs four datagrams a minute.
-const LONGEST_RETRY: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(15));
-
-/// Attachment points told at once, the newest first; as many as are targets, and as many again that came up meanwhile.
-const MOST_TOLD: usize = 12;
-
-/// Pauses when not even a handshake was answered for as long as WireGuard tries.
-const GIVEN_UP_RETRY: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(60));
 
 /// A peer that is looked for and says something is asked again, but no sooner than this after the last time.
 pub(crate) const NEWS_HURRIES_AFTER: Duration = Duration::from_millis(200);
@@ -49,12 +34,6 @@ pub(crate) const PACKETS_HURRY_AFTER: Duration = Duration::from_secs(15);
 /// The peer repeats an acknowledgement three times within this time, if its echo does not come; after that it must
 /// be told anew.
 const ECHO_HEARD_WITHIN: Duration = Duration::from_secs(1);
-
-/// After this many updates without an answer the peer may have lost the session: ask for a new one as well.
-const DOUBT_SESSION_AFTER: u32 = 5;
-
-/// The same where the path fell silent: nobody moved, so the other end may have started anew.
-const DOUBT_SILENT_SESSION_AFTER: u32 = 2;
 
 /// Our own moves, towards one peer.
 #[derive(Debug, Default)]
@@ -78,27 +57,6 @@ enum State {
     Announcing(Announcement),
     /// The peer acknowledged, and got our echo if it sends something after this moment.
     Echoed { at: Instant },
-}
-
-#[derive(Debug)]
-struct Announcement {
-    since: Instant,
-    began: Instant,
-    /// Why packets are held; `None` if they flow.
-    why: Option<Suspension>,
-    told: Vec<Told>,
-    attempts: u32,
-    sent: Instant,
-    pause: Duration,
-    retry_at: Instant,
-}
-
-/// One attachment point that the update goes to. The challenge tells its answer from the others'.
-#[derive(Debug)]
-struct Told {
-    remote: SocketAddr,
-    local: IpAddr,
-    challenge: ChallengeToken,
 }
 
 /// A path whose far end answered us.
@@ -172,53 +130,31 @@ impl Migrator {
         turn: &mut Turn<'_>,
     ) {
         self.number(turn);
-        let told = targets
-            .iter()
-            .map(|(remote, local)| Told { remote: *remote, local: *local, challenge: turn.fresh_challenge() })
-            .collect();
-        let pause = rtt.map_or(FIRST_RETRY, |rtt| (rtt * 2).clamp(RETRY_BOUNDS.0, RETRY_BOUNDS.1));
-        self.state = State::Announcing(Announcement {
-            since: self.held_since(turn.now),
-            began: turn.now,
-            why,
-            told,
-            attempts: 0,
-            sent: turn.now,
-            pause,
-            retry_at: turn.now,
-        });
-        self.tell(session, turn);
+        let held = (why, self.held_since(turn.now));
+        let mut announcement = Announcement::new(targets, held, rtt, turn);
+        announcement.tell(self.sequence, session, turn);
+        self.state = State::Announcing(announcement);
     }
 
     /// Tells the peer at new places too, if it is being told: it may be there. The others are told again as well, at
     /// the pace of a beginning.
     pub(crate) fn widen(&mut self, targets: &[(SocketAddr, IpAddr)], session: &Session, turn: &mut Turn<'_>) {
         let State::Announcing(announcement) = &mut self.state else { return };
-        let told = |remote: &SocketAddr| announcement.told.iter().any(|told| told.remote == *remote);
-        let new: Vec<Told> = targets
-            .iter()
-            .filter(|(remote, _)| !told(remote))
-            .map(|(remote, local)| Told { remote: *remote, local: *local, challenge: turn.fresh_challenge() })
-            .collect();
-        // The newest first: what was known before has not answered.
-        announcement.told.splice(0..0, new);
-        announcement.told.truncate(MOST_TOLD);
-        (announcement.began, announcement.pause) = (turn.now, FIRST_RETRY);
-        self.tell(session, turn);
+        announcement.widen(targets, turn);
+        announcement.tell(self.sequence, session, turn);
     }
 
     /// Asks again now instead of later, unless that was done less than `after` ago.
     pub(crate) fn hurry(&mut self, after: Duration, now: Instant) {
         if let State::Announcing(announcement) = &mut self.state {
-            announcement.retry_at = announcement.retry_at.min(now.max(announcement.sent + after));
+            announcement.hurry(after, now);
         }
     }
 
     /// Not even a handshake was answered: asks seldom from now on, until there is news.
     pub(crate) fn give_up(&mut self, now: Instant) {
         if let State::Announcing(announcement) = &mut self.state {
-            announcement.pause = (announcement.pause * 2).clamp(GIVEN_UP_RETRY.0, GIVEN_UP_RETRY.1);
-            announcement.retry_at = now + announcement.pause;
+            announcement.give_up(now);
         }
     }
 
@@ -248,21 +184,16 @@ impl Migrator {
         let State::Announcing(announcement) = &mut self.state else {
             return Err(Discard::UnsolicitedResponse);
         };
-        let told = announcement
-            .told
-            .iter()
-            .find(|told| told.challenge == acknowledge.echo)
-            .ok_or(Discard::UnsolicitedResponse)?;
+        let told = announcement.answered(acknowledge.echo).ok_or(Discard::UnsolicitedResponse)?;
         if acknowledge.outcome == Outcome::Refused && acknowledge.sequence > self.sequence {
             // Our calendar was set back since we last spoke: go on from where the peer is.
             self.sequence = acknowledge.sequence.saturating_add(1);
-            announcement.retry_at = now;
+            announcement.hurry(Duration::ZERO, now);
         }
         if acknowledge.sequence != self.sequence || acknowledge.outcome == Outcome::Refused {
             return Err(Discard::StaleUpdate);
         }
-        let rtt = (announcement.attempts == 1).then(|| now - announcement.sent);
-        let proven = Proven { remote: told.remote, local: Some(told.local), rtt };
+        let proven = Proven { remote: told.remote, local: Some(told.local), rtt: announcement.rtt(now) };
         let asks = acknowledge.challenge != NO_CHALLENGE;
         self.state = if asks { State::Echoed { at: now } } else { State::Settled };
         Ok(proven)
@@ -270,7 +201,7 @@ impl Migrator {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Announcing(announcement) => Some(announcement.retry_at),
+            State::Announcing(announcement) => Some(announcement.retry_at()),
             State::Echoed { at } => Some(*at + ECHO_HEARD_WITHIN),
             State::Settled | State::Detached { .. } | State::Unannounced { .. } => None,
         }
@@ -290,16 +221,12 @@ impl Migrator {
             return if heard > Some(at) { Overdue::No } else { Overdue::EchoDoubtful };
         }
         let State::Announcing(announcement) = &mut self.state else { return Overdue::No };
-        if turn.now < announcement.retry_at {
+        if turn.now < announcement.retry_at() {
             return Overdue::No;
         }
-        let patience = match announcement.why {
-            Some(Suspension::Silent) => DOUBT_SILENT_SESSION_AFTER,
-            _ => DOUBT_SESSION_AFTER,
-        };
-        let doubtful = announcement.attempts >= patience || session.is_none();
+        let doubtful = announcement.session_doubtful() || session.is_none();
         match session {
-            Some(session) => self.tell(session, turn),
+            Some(session) => announcement.tell(self.sequence, session, turn),
             None => announcement.wait(turn.now),
         }
         if doubtful { Overdue::SessionDoubtful } else { Overdue::No }
@@ -311,37 +238,9 @@ impl Migrator {
         self.sequence = calendar.max(self.sequence.saturating_add(1));
     }
 
-    fn tell(&mut self, session: &Session, turn: &mut Turn<'_>) {
-        let State::Announcing(announcement) = &mut self.state else { return };
-        for told in &announcement.told {
-            let options = [
-                VcOption::ConnectionUpdate(ConnectionUpdate {
-                    sequence: self.sequence,
-                    challenge: told.challenge,
-                    claimed: Some(SocketAddr::new(told.local, turn.identity.listen_port)),
-                    connections: Connections::All,
-                }),
-                points(turn),
-            ];
-            sealing::send(session, &options, (told.remote, Some(told.local)), turn);
-        }
-        announcement.attempts += 1;
-        announcement.wait(turn.now);
-    }
-
     /// A move during a move does not restart the clock of the suspension.
     fn held_since(&self, now: Instant) -> Instant {
         self.suspension().map_or(now, |(_, since)| since)
-    }
-}
-
-impl Announcement {
-    /// Until the next attempt.
-    fn wait(&mut self, now: Instant) {
-        let longest = ((now - self.began) / 8).clamp(LONGEST_RETRY.0, LONGEST_RETRY.1);
-        self.sent = now;
-        self.retry_at = now + self.pause;
-        self.pause = (self.pause * 2).min(longest.max(self.pause));
     }
 }
 

@@ -11,17 +11,17 @@
 //! - Nothing but a matching echo, over the path in question, proves a path.
 //! - An address that has proven nothing gets at most three bytes per byte it sent.
 
-use core::net::SocketAddr;
-use stead_noise::allowance::Allowance;
+mod trial;
 
+use core::net::SocketAddr;
+
+use stead_noise::allowance::Allowance;
 use stead_noise::session::Session;
-use stead_wire::options::{
-    ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge, ConnectionUpdateRequest, Outcome, VcOption,
-};
+use stead_wire::options::{ChallengeToken, ConnectionUpdate, Outcome, VcOption};
 use stead_wire::time::{Duration, Instant};
 
+use self::trial::{Question, Trial, acknowledge};
 use super::migrator::Proven;
-use super::sealing;
 use crate::drops::Discard;
 use crate::event::Suspension;
 use crate::notice::Arrival;
@@ -29,13 +29,6 @@ use crate::turn::Turn;
 
 /// Addresses of one peer under trial at once. A host has a handful; more is an attacker re-sourcing datagrams.
 const MOST_TRIALS: usize = 4;
-
-/// First repetition of an unanswered challenge; doubles from there.
-const FIRST_RETRY: Duration = Duration::from_millis(200);
-
-/// How long an address may leave our challenges unanswered (RFC 9000 §8.2.4 takes three probe timeouts; this
-/// is that for a slow phone network). The peer repeats its update all the while.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(3);
 
 /// How long the peer may need to follow us: some round trips.
 const FOLLOWING: Duration = Duration::from_millis(500);
@@ -50,30 +43,6 @@ pub(crate) struct NonMigrator {
     /// Until then the peer may still be on its way to the active path.
     followed_until: Option<Instant>,
     trials: Vec<Trial>,
-}
-
-/// An address under trial.
-#[derive(Debug)]
-struct Trial {
-    arrival: Arrival,
-    question: Question,
-    challenge: ChallengeToken,
-    allowance: Allowance,
-    /// Since when packets wait for the peer's new place, wherever it first said that it is; `None` if they do not.
-    held_since: Option<Instant>,
-    began: Instant,
-    attempts: u32,
-    asked: Instant,
-    retry_at: Instant,
-}
-
-/// Why an address is under trial.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Question {
-    /// The peer says it moved there: its update is acknowledged together with our challenge.
-    Announced { sequence: u64, echo: ChallengeToken },
-    /// Data came from there: the peer is asked for an update.
-    Sighted,
 }
 
 /// An address that answered our challenge.
@@ -209,8 +178,7 @@ impl NonMigrator {
         // on the way may forward what comes back faster than it comes by itself.
         let trial =
             self.trials.iter().find(|trial| trial.challenge == token).ok_or(Discard::UnsolicitedResponse)?;
-        let rtt = (trial.attempts == 1).then(|| now - trial.asked);
-        let proven = Proven { remote: trial.arrival.source, local: trial.arrival.local, rtt };
+        let proven = Proven { remote: trial.arrival.source, local: trial.arrival.local, rtt: trial.rtt(now) };
         let found = Found { proven, announced: trial.announced(), began: trial.began };
         self.concluded |= found.announced;
         self.trials.clear();
@@ -241,24 +209,20 @@ impl NonMigrator {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.trials.iter().map(|trial| trial.retry_at.min(trial.began + GIVE_UP_AFTER)).min()
+        self.trials.iter().map(Trial::poll_timeout).min()
     }
 
     /// Repeats challenges; gives up on addresses that never answered and returns them.
     pub(crate) fn handle_timeout(&mut self, session: Option<&Session>, turn: &mut Turn<'_>) -> Vec<Unproven> {
-        let now = turn.now;
-        let over = |trial: &Trial| session.is_none() || now >= trial.began + GIVE_UP_AFTER;
+        let over = |trial: &Trial| session.is_none() || trial.over(turn.now);
         let (lost, kept): (Vec<_>, Vec<_>) = core::mem::take(&mut self.trials).into_iter().partition(over);
         self.trials = kept;
         if let Some(session) = session {
-            for trial in self.trials.iter_mut().filter(|trial| now >= trial.retry_at) {
-                trial.ask(session, turn);
-            }
+            self.trials.iter_mut().for_each(|trial| trial.ask_again(session, turn));
         }
-        let unproven = |trial: Trial| Unproven { source: trial.arrival.source, announced: trial.announced() };
-        lost.into_iter()
+        lost.iter()
             .filter(|trial| trial.held_since.is_some() || !trial.announced())
-            .map(unproven)
+            .map(Trial::unproven)
             .collect()
     }
 
@@ -304,74 +268,9 @@ impl NonMigrator {
     }
 }
 
-impl Trial {
-    fn new(
-        arrival: Arrival,
-        question: Question,
-        challenge: ChallengeToken,
-        held_since: Option<Instant>,
-        now: Instant,
-    ) -> Self {
-        let allowance = Allowance::default();
-        Self {
-            arrival,
-            question,
-            challenge,
-            allowance,
-            held_since,
-            began: now,
-            attempts: 0,
-            asked: now,
-            retry_at: now,
-        }
-    }
-
-    const fn announced(&self) -> bool {
-        matches!(self.question, Question::Announced { .. })
-    }
-
-    fn ask(&mut self, session: &Session, turn: &mut Turn<'_>) {
-        let option = match self.question {
-            Question::Announced { sequence, echo } => {
-                acknowledge(turn, self.arrival, sequence, echo, Outcome::Updated, Some(self.challenge))
-            }
-            Question::Sighted => {
-                VcOption::ConnectionUpdateRequest(ConnectionUpdateRequest { challenge: self.challenge })
-            }
-        };
-        let pause = FIRST_RETRY * 2_u32.saturating_pow(self.attempts.min(4));
-        self.retry_at = turn.now + pause;
-        self.asked = turn.now;
-        self.attempts += 1;
-        if !self.allowance.spend(sealing::sealed_len(option.encoded_len(), turn.path.mtu())) {
-            turn.path.drops().count(Discard::AmplificationLimit);
-            return;
-        }
-        let to = (self.arrival.source, self.arrival.local);
-        sealing::send(session, &[option], to, turn);
-    }
-}
-
 /// The answer to an update that asks for what is not done here; nothing changed.
 pub(super) fn refuse(update: &ConnectionUpdate, arrival: Arrival, turn: &Turn<'_>) -> VcOption {
     acknowledge(turn, arrival, update.sequence, update.challenge, Outcome::Refused, None)
-}
-
-fn acknowledge(
-    turn: &Turn<'_>,
-    arrival: Arrival,
-    sequence: u64,
-    echo: ChallengeToken,
-    outcome: Outcome,
-    challenge: Option<ChallengeToken>,
-) -> VcOption {
-    VcOption::ConnectionUpdateAcknowledge(ConnectionUpdateAcknowledge {
-        sequence,
-        outcome,
-        echo,
-        challenge: challenge.unwrap_or(NO_CHALLENGE),
-        claimed: turn.claimed(arrival.source),
-    })
 }
 
 /// In an acknowledgement: the path is proven, nothing is asked.

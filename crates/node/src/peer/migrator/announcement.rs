@@ -1,0 +1,161 @@
+//! One connection update on its way: which attachment points it goes to, how often and how long.
+//!
+//! Begins and repeats; whether an answer settles the move is the [migrator](super)'s to decide.
+
+use core::net::{IpAddr, SocketAddr};
+
+use stead_noise::session::Session;
+use stead_wire::options::{ChallengeToken, ConnectionUpdate, Connections, VcOption};
+use stead_wire::time::{Duration, Instant};
+
+use super::points;
+use crate::event::Suspension;
+use crate::peer::sealing;
+use crate::turn::Turn;
+
+/// First retry of a connection update when no round-trip time is known: a phone network's, generously.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+
+/// Bounds of the first retry when the round-trip time is known: the new path's may differ much from the old's.
+const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(400));
+
+/// Bounds of the longest pause between two connection updates, which is an eighth of the time since the first: so the
+/// end of an outage is noticed within an eighth of its length, and a peer that is gone costs four datagrams a minute.
+const LONGEST_RETRY: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(15));
+
+/// Attachment points told at once, the newest first; as many as are targets, and as many again that came up meanwhile.
+const MOST_TOLD: usize = 12;
+
+/// Pauses when not even a handshake was answered for as long as WireGuard tries.
+const GIVEN_UP_RETRY: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(60));
+
+/// After this many updates without an answer the peer may have lost the session: ask for a new one as well.
+const DOUBT_SESSION_AFTER: u32 = 5;
+
+/// The same where the path fell silent: nobody moved, so the other end may have started anew.
+const DOUBT_SILENT_SESSION_AFTER: u32 = 2;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Announcement {
+    /// Since when packets are held, if they are.
+    pub(super) since: Instant,
+    /// Why packets are held; `None` if they flow.
+    pub(super) why: Option<Suspension>,
+    began: Instant,
+    told: Vec<Told>,
+    attempts: u32,
+    sent: Instant,
+    pause: Duration,
+    retry_at: Instant,
+}
+
+/// One attachment point that the update goes to. The challenge tells its answer from the others'.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) remote: SocketAddr,
+    pub(super) local: IpAddr,
+    challenge: ChallengeToken,
+}
+
+impl Announcement {
+    /// To every one of `targets`; nothing is sent yet.
+    pub(super) fn new(
+        targets: &[(SocketAddr, IpAddr)],
+        (why, since): (Option<Suspension>, Instant),
+        rtt: Option<Duration>,
+        turn: &mut Turn<'_>,
+    ) -> Self {
+        Self {
+            since,
+            why,
+            began: turn.now,
+            told: targets.iter().map(|target| Told::new(*target, turn)).collect(),
+            attempts: 0,
+            sent: turn.now,
+            pause: rtt.map_or(FIRST_RETRY, |rtt| (rtt * 2).clamp(RETRY_BOUNDS.0, RETRY_BOUNDS.1)),
+            retry_at: turn.now,
+        }
+    }
+
+    /// Goes to those of `targets` too that it did not go to yet, at the pace of a beginning.
+    pub(super) fn widen(&mut self, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) {
+        let told = |remote: &SocketAddr| self.told.iter().any(|told| told.remote == *remote);
+        let new: Vec<Told> = targets
+            .iter()
+            .filter(|(remote, _)| !told(remote))
+            .map(|target| Told::new(*target, turn))
+            .collect();
+        // The newest first: what was known before has not answered.
+        self.told.splice(0..0, new);
+        self.told.truncate(MOST_TOLD);
+        (self.began, self.pause) = (turn.now, FIRST_RETRY);
+    }
+
+    /// Asks again now instead of later, unless that was done less than `after` ago.
+    pub(super) fn hurry(&mut self, after: Duration, now: Instant) {
+        self.retry_at = self.retry_at.min(now.max(self.sent + after));
+    }
+
+    /// Asks seldom from now on.
+    pub(super) fn give_up(&mut self, now: Instant) {
+        self.pause = (self.pause * 2).clamp(GIVEN_UP_RETRY.0, GIVEN_UP_RETRY.1);
+        self.retry_at = now + self.pause;
+    }
+
+    /// Where the update went that `echo` answers.
+    pub(super) fn answered(&self, echo: ChallengeToken) -> Option<Told> {
+        self.told.iter().find(|told| told.challenge == echo).copied()
+    }
+
+    /// The time that the answer took, where it can be told.
+    pub(super) fn rtt(&self, now: Instant) -> Option<Duration> {
+        (self.attempts == 1).then(|| now - self.sent)
+    }
+
+    /// When it is to be repeated.
+    pub(super) const fn retry_at(&self) -> Instant {
+        self.retry_at
+    }
+
+    /// Whether it goes unanswered for so long that the peer may have lost the session.
+    pub(super) const fn session_doubtful(&self) -> bool {
+        let patience = match self.why {
+            Some(Suspension::Silent) => DOUBT_SILENT_SESSION_AFTER,
+            _ => DOUBT_SESSION_AFTER,
+        };
+        self.attempts >= patience
+    }
+
+    /// Sends update number `sequence` to every point.
+    pub(super) fn tell(&mut self, sequence: u64, session: &Session, turn: &mut Turn<'_>) {
+        for told in &self.told {
+            let options = [
+                VcOption::ConnectionUpdate(ConnectionUpdate {
+                    sequence,
+                    challenge: told.challenge,
+                    claimed: Some(SocketAddr::new(told.local, turn.identity.listen_port)),
+                    connections: Connections::All,
+                }),
+                points(turn),
+            ];
+            sealing::send(session, &options, (told.remote, Some(told.local)), turn);
+        }
+        self.attempts += 1;
+        self.wait(turn.now);
+    }
+
+    /// Until the next attempt.
+    pub(super) fn wait(&mut self, now: Instant) {
+        let longest = ((now - self.began) / 8).clamp(LONGEST_RETRY.0, LONGEST_RETRY.1);
+        self.sent = now;
+        self.retry_at = now + self.pause;
+        self.pause = (self.pause * 2).min(longest.max(self.pause));
+    }
+}
+
+impl Told {
+    fn new((remote, local): (SocketAddr, IpAddr), turn: &mut Turn<'_>) -> Self {
+        Self { remote, local, challenge: turn.fresh_challenge() }
+    }
+}
