@@ -141,6 +141,14 @@ impl Host {
         self.inside(|inside| inside.await_carrier(WLAN))
     }
 
+    /// Lets the host's TCP send a segment again so many times before it gives a connection up.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn set_tcp_retries(&self, times: u32) -> Result<(), RigError> {
+        self.inside(move |inside| inside.sysctl("net/ipv4/tcp_retries2", &times.to_string()))
+    }
+
     /// Moves the ordinary interface to `network`, with nothing in between for `dark`.
     ///
     /// # Errors

@@ -52,6 +52,8 @@ mod sysctl;
 #[cfg(target_os = "linux")]
 pub mod traffic;
 #[cfg(target_os = "linux")]
+mod tun;
+#[cfg(target_os = "linux")]
 pub mod tunnel;
 #[cfg(target_os = "linux")]
 mod uplink;

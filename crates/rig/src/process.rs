@@ -59,6 +59,14 @@ impl Process {
         self.log.text()
     }
 
+    /// When it printed lines with `words` in them.
+    #[must_use]
+    pub fn moments(&self, words: &str) -> Vec<Instant> {
+        let lines = self.log.lines();
+        let with_words = lines.kept.iter().filter(|line| line.text.contains(words));
+        with_words.map(|line| line.at).collect()
+    }
+
     /// Waits until it prints a line with `words` in it, and returns the line.
     ///
     /// # Errors
@@ -161,9 +169,16 @@ struct Log {
 
 #[derive(Debug, Default)]
 struct Lines {
-    kept: VecDeque<String>,
+    kept: VecDeque<Line>,
     dropped: usize,
     ended: bool,
+}
+
+#[derive(Debug)]
+struct Line {
+    at: Instant,
+    /// With the time since the program's start.
+    text: String,
 }
 
 impl Log {
@@ -171,13 +186,15 @@ impl Log {
         let started = Instant::now();
         for line in BufReader::new(reader).split(b'\n') {
             let Ok(line) = line else { break };
-            let stamp = started.elapsed().as_secs_f64();
+            let at = Instant::now();
+            let stamp = (at - started).as_secs_f64();
             let mut lines = self.lines();
             if lines.kept.len() == MOST_LINES {
                 lines.kept.pop_front();
                 lines.dropped += 1;
             }
-            lines.kept.push_back(format!("{stamp:9.3}  {}", String::from_utf8_lossy(&line)));
+            let text = format!("{stamp:9.3}  {}", String::from_utf8_lossy(&line));
+            lines.kept.push_back(Line { at, text });
             self.grown.notify_all();
         }
         self.lines().ended = true;
@@ -188,8 +205,8 @@ impl Log {
         let until = Instant::now() + patience;
         let mut lines = self.lines();
         loop {
-            if let Some(line) = lines.kept.iter().find(|line| line.contains(words)) {
-                return Some(line.clone());
+            if let Some(line) = lines.kept.iter().find(|line| line.text.contains(words)) {
+                return Some(line.text.clone());
             }
             let left = until.saturating_duration_since(Instant::now());
             if lines.ended || left.is_zero() {
@@ -206,7 +223,7 @@ impl Log {
             dropped => format!("({dropped} lines before these)\n"),
         };
         for line in &lines.kept {
-            text.push_str(line);
+            text.push_str(&line.text);
             text.push('\n');
         }
         text

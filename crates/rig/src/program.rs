@@ -5,6 +5,7 @@ mod both_move;
 mod demo;
 mod moves;
 mod nat_pairs;
+mod outages;
 mod run;
 mod scene;
 mod terminal;
@@ -48,6 +49,30 @@ enum Command {
     NatPairs(NatPairsArguments),
     /// Both ends of a connection move in the same instant, over and over; each with its stall.
     BothMove(BothMoveArguments),
+    /// The path is lost for a while and comes back: what connections make of it, over each tunnel side by side.
+    Outages(OutagesArguments),
+}
+
+#[derive(Args, Debug)]
+struct OutagesArguments {
+    /// What is compared: stead, wireguard-go, and a plain forwarder of packets.
+    #[arg(long, value_delimiter = ',', default_values = ["stead", "wireguard-go", "forwarder"])]
+    tunnels: Vec<Driver>,
+    /// How long the outages are, in seconds or with a unit.
+    #[arg(long, value_delimiter = ',', default_values = ["1", "5", "30", "60"], value_parser = units::seconds)]
+    outages: Vec<Duration>,
+    /// How the path is lost: silence (the line loses everything), carrier (interface down), address (and its addresses gone).
+    #[arg(long, value_delimiter = ',', default_values = ["silence"])]
+    cuts: Vec<outages::Cut>,
+    /// How often TCP sends a segment again before it gives up (`tcp_retries2`); as the kernel has it unless told.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=255))]
+    retries2: Option<u32>,
+    /// How far it is from end to end, one way.
+    #[arg(long, default_value = "20ms", value_parser = units::duration)]
+    delay: Duration,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -246,6 +271,12 @@ fn run(command: &Command) -> Result<bool, RigError> {
         }
         Command::BothMove(arguments) => {
             let report = both_move::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+        Command::Outages(arguments) => {
+            require(&arguments.tunnels, &[])?;
+            let report = outages::run(arguments, &terminal)?;
             terminal.json(arguments.json, &report);
             Ok(report.held)
         }

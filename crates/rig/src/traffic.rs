@@ -6,7 +6,9 @@
 pub mod bulk;
 pub mod datagrams;
 pub mod flood;
+pub mod keystrokes;
 pub mod outcome;
+mod pace;
 mod patient;
 mod pattern;
 pub mod tcp_state;
@@ -26,6 +28,7 @@ use crate::host::Host;
 pub use bulk::{Bulk, BulkReport, BulkRun, Length};
 pub use datagrams::{Datagrams, DatagramsReport};
 pub use flood::{Flood, FloodReport};
+pub use keystrokes::Keystrokes;
 pub use outcome::Outcome;
 pub use tcp_state::TcpState;
 pub use ticker::{Ticker, TickerReport, TickerRun};

@@ -4,6 +4,7 @@
 //! mover is 10.77.0.1 and fd77::1, the fixed host 10.77.0.2 and fd77::2.
 
 mod end;
+mod forwarder;
 mod setup;
 mod stead;
 pub(crate) mod wireguard_go;
@@ -32,6 +33,8 @@ pub enum Driver {
     Stead,
     /// WireGuard in user space, from the distribution.
     WireguardGo,
+    /// Packets in UDP datagrams as they are: no cryptography, no roaming.
+    Forwarder,
     /// None: the hosts speak to each other's real addresses.
     None,
 }
@@ -42,7 +45,7 @@ impl Driver {
     pub const fn programs(self) -> &'static [&'static str] {
         match self {
             Self::WireguardGo => &["wireguard-go", "wg"],
-            Self::Stead | Self::None => &[],
+            Self::Stead | Self::Forwarder | Self::None => &[],
         }
     }
 }
@@ -52,6 +55,7 @@ impl fmt::Display for Driver {
         f.write_str(match self {
             Self::Stead => "stead",
             Self::WireguardGo => "wireguard-go",
+            Self::Forwarder => "forwarder",
             Self::None => "none",
         })
     }
@@ -64,8 +68,9 @@ impl FromStr for Driver {
         match text {
             "stead" => Ok(Self::Stead),
             "wireguard-go" => Ok(Self::WireguardGo),
+            "forwarder" => Ok(Self::Forwarder),
             "none" => Ok(Self::None),
-            other => Err(format!("`{other}` is no tunnel: expected stead, wireguard-go or none")),
+            other => Err(format!("`{other}` is no tunnel: expected stead, wireguard-go, forwarder or none")),
         }
     }
 }
@@ -219,7 +224,7 @@ impl Tunnel {
     pub fn after_move(&self, step: &Move) -> Result<Option<String>, RigError> {
         match self.mover.driver {
             Driver::WireguardGo => wireguard_go::follow(&self.mover, &self.fixed.host, step),
-            Driver::Stead | Driver::None => Ok(None),
+            Driver::Stead | Driver::Forwarder | Driver::None => Ok(None),
         }
     }
 

@@ -15,7 +15,7 @@ mod interference;
 mod traverse;
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +28,7 @@ use nix::sys::time::TimeSpec;
 use crate::error::RigError;
 use crate::namespace::Namespace;
 use crate::scenario::{Attack, Link, Way};
+use crate::tun;
 use traverse::Traverse;
 
 /// A line under way; dropping it takes both ends away.
@@ -140,25 +141,7 @@ fn carry(shared: &Shared, heading: Heading, from: &File, to: &File, mut traverse
 /// Makes a TUN device in a namespace and opens it, without waiting on reads.
 fn open(namespace: &Namespace, name: String) -> Result<File, RigError> {
     let doing = format!("{}: make the TUN device {name}", namespace.name());
-    namespace.run(move |_| make(&name))?.map_err(RigError::io(doing))
-}
-
-#[expect(unsafe_code, reason = "a TUN device is named by an ioctl, which has no safe face")]
-fn make(name: &str) -> io::Result<File> {
-    use std::os::fd::AsRawFd as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::OpenOptions::new();
-    let device = options.read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun")?;
-    // SAFETY: an all-zero ifreq is a valid one.
-    let mut request: libc::ifreq = unsafe { core::mem::zeroed() };
-    // One place is left for the zero at the end.
-    for (place, byte) in request.ifr_name[..libc::IFNAMSIZ - 1].iter_mut().zip(name.bytes()) {
-        *place = byte.cast_signed();
-    }
-    request.ifr_ifru.ifru_flags = libc::IFF_TUN as i16 | libc::IFF_NO_PI as i16;
-    // SAFETY: the request is an ifreq that lives for the call, as TUNSETIFF expects.
-    let status = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw const request) };
-    if status < 0 { Err(io::Error::last_os_error()) } else { Ok(device) }
+    namespace.run(move |_| tun::make(&name))?.map_err(RigError::io(doing))
 }
 
 /// How often a line that carries nothing looks whether it is over.

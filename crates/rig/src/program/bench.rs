@@ -165,6 +165,7 @@ const fn name(driver: Driver) -> &'static str {
     match driver {
         Driver::Stead => "stead",
         Driver::WireguardGo => "wireguard-go",
+        Driver::Forwarder => "forwarder",
         Driver::None => "bare cable",
     }
 }

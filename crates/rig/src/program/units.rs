@@ -31,6 +31,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(unit).map(Duration::from_millis).ok_or_else(wrong)
 }
 
+/// `30`, `30s`, `500ms`: a bare number is seconds.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_secs).or_else(|_| duration(text))
+}
+
 /// `3.2 ms`, `26.4 s`.
 pub(super) fn time(micros: u64) -> String {
     match micros {
@@ -71,6 +76,13 @@ mod tests {
         for text in ["", "5", "s", "1m", "-1s"] {
             assert!(duration(text).unwrap_err().contains(&format!("`{text}`")));
         }
+    }
+
+    #[test]
+    fn seconds_may_do_without_their_unit() {
+        assert_eq!(seconds("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(seconds("500ms"), duration("500ms"));
+        assert!(seconds("half").is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
+use super::pace::{self, Pace};
 use super::patient::{Patient, Turn};
 use super::pattern::Pattern;
 use super::timeline::micros;
@@ -133,6 +134,12 @@ impl BulkRun {
         self.receiver.is_finished()
     }
 
+    /// Whether the sender's kernel has given the connection up, or it ended otherwise.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.sender.is_finished()
+    }
+
     /// Sends nothing new; what was sent must still arrive.
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
@@ -242,7 +249,7 @@ impl Sender {
 
     fn send(&self, shared: &Shared, hasher: &mut Sha256) -> io::Result<()> {
         let mut pattern = Pattern::seeded(self.bulk.seed);
-        let mut block = vec![0; if self.bulk.pace.is_some() { PACED_BLOCK } else { BLOCK }];
+        let mut block = vec![0; self.bulk.pace.map_or(BLOCK, pace::block)];
         let mut pace = Pace::new(self.bulk.pace);
         loop {
             let sent = shared.sent.load(Ordering::Relaxed);
@@ -307,33 +314,11 @@ impl Receiver {
     }
 }
 
-/// Spreads a sender's bytes evenly over time; after a stall it goes on at the same pace.
-#[derive(Debug)]
-struct Pace {
-    per_second: Option<u64>,
-    next: Instant,
-}
-
-impl Pace {
-    fn new(per_second: Option<u64>) -> Self {
-        Self { per_second: per_second.filter(|rate| *rate > 0), next: Instant::now() }
-    }
-
-    fn wait(&mut self, bytes: usize) {
-        let Some(rate) = self.per_second else { return };
-        let now = Instant::now();
-        thread::sleep(self.next.saturating_duration_since(now));
-        self.next = self.next.max(now) + Duration::from_secs_f64(bytes as f64 / rate as f64);
-    }
-}
-
 fn hex(hasher: Sha256) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Bytes read or written at once: few system calls, and a read is still one arrival.
 const BLOCK: usize = 256 * 1024;
-/// Bytes written at once by a paced sender: at 10 MB/s one block in 1.6 ms, so gaps are seen as fine as that.
-const PACED_BLOCK: usize = 16 * 1024;
 /// How many of the longest gaps a report names.
 const GAPS_REPORTED: usize = 8;

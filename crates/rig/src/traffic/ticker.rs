@@ -102,6 +102,12 @@ impl TickerRun {
         self.receiver.is_finished()
     }
 
+    /// Whether the sender's kernel has given the connection up, or it ended otherwise.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.sender.is_finished()
+    }
+
     /// Ticks no more; what was sent must still arrive.
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);

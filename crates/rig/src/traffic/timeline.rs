@@ -104,6 +104,15 @@ impl Timeline {
         }
     }
 
+    /// How long after `moment` something arrives again, seen until `until`: the end of the longest time without an
+    /// arrival that touches it or follows it. None if nothing arrived after it.
+    #[must_use]
+    pub fn resumes_after(&self, moment: Instant, until: Instant) -> Option<Duration> {
+        let gaps = self.gaps().filter(|(from, to)| *to > moment && *from < until);
+        let longest = gaps.max_by_key(|(from, to)| *to - (*from).max(moment))?;
+        Some(longest.1 - moment)
+    }
+
     fn gaps(&self) -> impl Iterator<Item = (Instant, Instant)> + '_ {
         let starts = core::iter::once(self.began).chain(self.arrivals.iter().copied());
         starts.zip(self.arrivals.iter().copied())
@@ -174,6 +183,16 @@ mod tests {
         let timeline = timeline(&[10, 20, 30]);
         let stall = timeline.stall(&step(&timeline, 25, 225), timeline.began + ms(5030));
         assert_eq!((stall.gap_micros, stall.resumed), (5_000_000, false));
+    }
+
+    #[test]
+    fn what_resumes_late_is_late_even_if_something_came_before() {
+        let timeline = timeline(&[10, 20, 1010, 1400, 1420, 1440, 9000]);
+        let after =
+            |moment, until| timeline.resumes_after(timeline.began + ms(moment), timeline.began + ms(until));
+        assert_eq!(after(1000, 1005), Some(ms(10)));
+        assert_eq!(after(1000, 1430), Some(ms(400)), "one packet is no stream");
+        assert_eq!(after(9500, 9600), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::forwarder::Forwarder;
 use super::setup::Setup;
 use super::{Driver, stead, wireguard_go};
 use crate::address::Family;
@@ -21,12 +22,14 @@ pub struct End {
     pub process: Option<Process>,
     /// The program's control socket, if it has one that the rig can read.
     pub control: Option<Control>,
+    /// What carries the packets where the rig itself does.
+    forwarder: Option<Forwarder>,
     pub(super) setup: Setup,
 }
 
 impl End {
     pub(super) fn new(host: &Host, driver: Driver, setup: Setup) -> Self {
-        Self { host: host.clone(), driver, process: None, control: None, setup }
+        Self { host: host.clone(), driver, process: None, control: None, forwarder: None, setup }
     }
 
     /// The node's public key, base64; empty without a tunnel.
@@ -41,7 +44,7 @@ impl End {
     /// [`RigError::Missing`] without a tunnel, if the host has no address of `family`.
     pub fn address(&self, family: Family) -> Result<IpAddr, RigError> {
         match self.driver {
-            Driver::Stead | Driver::WireguardGo => Ok(self.setup.inner.address(family)),
+            Driver::Stead | Driver::WireguardGo | Driver::Forwarder => Ok(self.setup.inner.address(family)),
             Driver::None => self.host.address(family).ok_or_else(|| RigError::Missing {
                 host: self.host.name().to_owned(),
                 what: format!("{family} address"),
@@ -54,13 +57,14 @@ impl End {
     /// # Errors
     /// If it does not start or does not get ready, with all it printed.
     pub fn start(&mut self) -> Result<(), RigError> {
-        self.process = None;
+        (self.process, self.forwarder) = (None, None);
         match self.driver {
             Driver::Stead => {
                 let (process, control) = stead::start(&self.host, &self.setup)?;
                 (self.process, self.control) = (Some(process), Some(control));
             }
             Driver::WireguardGo => self.process = Some(wireguard_go::start(&self.host, &self.setup)?),
+            Driver::Forwarder => self.forwarder = Some(Forwarder::start(&self.host, &self.setup)?),
             Driver::None => {}
         }
         Ok(())

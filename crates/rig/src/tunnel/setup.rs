@@ -53,7 +53,7 @@ impl Driver {
         Ok(match self {
             Self::Stead => Some((stead::command(&["keygen"])?, stead::command(&["pubkey"])?)),
             Self::WireguardGo => Some((wireguard_go::wg(&["genkey"]), wireguard_go::wg(&["pubkey"]))),
-            Self::None => None,
+            Self::Forwarder | Self::None => None,
         })
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn preshared_key(driver: Driver, host: &Host) -> Result<Option<String
     let generate = match driver {
         Driver::Stead => stead::command(&["keygen", "--preshared"])?,
         Driver::WireguardGo => wireguard_go::wg(&["genpsk"]),
-        Driver::None => return Ok(None),
+        Driver::Forwarder | Driver::None => return Ok(None),
     };
     Ok(Some(host.output(generate)?.trim().to_owned()))
 }
