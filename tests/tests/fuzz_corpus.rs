@@ -15,8 +15,9 @@ use stead_wire::message::{
 };
 use stead_wire::options::{
     AttachmentPoints, Capabilities, ChallengeToken, ConnectionUpdate, ConnectionUpdateAcknowledge,
-    ConnectionUpdateRequest, Connections, Declined, Lease, Marks, Notification, Outcome, Probe, Publication,
-    Reason, Receipt, RelaySlot, Sealed, Subscribed, Subscription, Tokens, Topic, VcOption, Wishes,
+    ConnectionUpdateRequest, Connections, Declined, Hole, Holes, Lease, Marks, Notification, Outcome, Probe,
+    Publication, Reason, Receipt, Received, RelaySlot, Sealed, Subscribed, Subscription, Tokens, Topic,
+    VcOption, Wishes,
 };
 
 /// Every target gets every target's inputs: an inner packet is an opened message, too, and a datagram is bytes.
@@ -135,6 +136,9 @@ fn options() -> Vec<(&'static str, Vec<u8>)> {
     let points = VcOption::AttachmentPoints(AttachmentPoints::new(&[v4, v6]));
     let (topic, number, lease) = (Topic([6; 16]), 12, Lease::from_secs(360));
     let (receipt, sealed) = (Receipt { topic, number }, Sealed::new(&[5; 40]).unwrap());
+    let hole = |first| Hole { first: Counter(first), len: 2 };
+    let holes = Holes::below(Counter(70), [hole(60), hole(3)]);
+    let received = Received { session: SessionIndex(9), next: Counter(70), holes };
     let (slot, wishes) = (RelaySlot::new(3), Wishes::WATCH | Wishes::RELAY);
     let encoded = |options: &[VcOption]| {
         let mut out = Vec::new();
@@ -153,6 +157,7 @@ fn options() -> Vec<(&'static str, Vec<u8>)> {
         ("request", encoded(&[VcOption::ConnectionUpdateRequest(ConnectionUpdateRequest { challenge })])),
         ("path", encoded(&[VcOption::PathChallenge(challenge), VcOption::PathResponse(echo)])),
         ("points", encoded(&[points])),
+        ("received", encoded(&[VcOption::PathResponse(echo), VcOption::Received(received)])),
         (
             "to-service",
             encoded(&[

@@ -22,6 +22,7 @@
 //! round, and is replaced by compare-and-swap. The ring has room for two windows, so a counter in the window never
 //! shares a word with another one in it.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use stead_wire::message::Counter;
@@ -96,6 +97,41 @@ impl ReplayWindow {
     #[must_use]
     pub fn greatest(&self) -> Option<Counter> {
         self.next.load(Ordering::Acquire).checked_sub(1).map(Counter)
+    }
+
+    /// One more than the greatest counter accepted, and the unseen ones below it that would still be accepted: runs of
+    /// them, from the newest to the oldest.
+    ///
+    /// While other workers accept, it may tell a counter that is just arriving.
+    pub fn missing(&self) -> (Counter, impl Iterator<Item = Range<Counter>>) {
+        let next = self.next.load(Ordering::Acquire);
+        let oldest = next.saturating_sub(REPLAY_WINDOW);
+        let mut bound = next;
+        let runs = core::iter::from_fn(move || {
+            let end = self.skip(bound, oldest, true);
+            bound = self.skip(end, oldest, false);
+            (bound < end).then_some(Counter(bound)..Counter(end))
+        });
+        (Counter(next), runs)
+    }
+
+    /// Goes down from `bound` over the counters that were seen, or not, to the first of the others, but not below
+    /// `oldest`; returns the new bound.
+    fn skip(&self, mut bound: u64, oldest: u64, seen: bool) -> u64 {
+        while bound > oldest {
+            let place = Place::of(Counter(bound - 1));
+            let word = self.ring[place.slot].load(Ordering::Acquire);
+            let marks = if epoch_of(word) == place.epoch { word as u32 } else { 0 };
+            let others = if seen { !marks } else { marks };
+            // Those at and below the bound's bit; the highest of them is where to stop.
+            let below = others & (u32::MAX >> (31 - place.bit.trailing_zeros()));
+            let block = (bound - 1) / COUNTERS_PER_WORD * COUNTERS_PER_WORD;
+            if below != 0 {
+                return oldest.max(block + u64::from(u32::BITS - below.leading_zeros()));
+            }
+            bound = block;
+        }
+        oldest
     }
 
     fn is_too_old(&self, counter: Counter) -> bool {

@@ -16,6 +16,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use stead_wire::message::{Counter, SessionIndex, TAG_LEN, TRANSPORT_HEADER_LEN, encode_transport_header};
+use stead_wire::options::{Hole, Holes, Received};
 use stead_wire::time::Instant;
 
 use crate::aead::{AeadKey, Forged};
@@ -148,6 +149,17 @@ impl Session {
     #[must_use]
     pub fn received_highest(&self) -> Option<Counter> {
         self.received.greatest()
+    }
+
+    /// What arrived and what is missing below it, to be told to the peer.
+    #[must_use]
+    pub fn received(&self) -> Received {
+        let (next, missing) = self.received.missing();
+        let holes = missing.filter_map(|run| {
+            let len = u16::try_from(run.end.0 - run.start.0).ok()?;
+            Some(Hole { first: run.start, len })
+        });
+        Received { session: self.local, next, holes: Holes::below(next, holes) }
     }
 }
 

@@ -20,6 +20,7 @@ mod connection_update;
 mod list;
 mod probe;
 mod publication;
+mod received;
 mod subscription;
 
 pub use attachment_points::AttachmentPoints;
@@ -28,6 +29,7 @@ pub use connection_update::{
 };
 pub use probe::{Capabilities, Probe};
 pub use publication::{Marks, Notification, Publication, Receipt, Sealed};
+pub use received::{Hole, Holes, Received};
 pub use subscription::{Declined, Lease, Reason, RelaySlot, Subscribed, Subscription, Topic, Wishes};
 
 use core::net::SocketAddr;
@@ -55,6 +57,8 @@ pub enum VcOption {
     PathResponse(ChallengeToken),
     /// Where else the sender can be reached.
     AttachmentPoints(AttachmentPoints),
+    /// What arrived of the receiver's messages, and what is missing.
+    Received(Received),
     /// To the service: notify me of this pair's other side.
     Subscription(Subscription),
     /// From the service: so it is.
@@ -97,6 +101,7 @@ impl VcOption {
             Self::ConnectionUpdateRequest(request) => request.challenge.encode(out),
             Self::PathChallenge(token) | Self::PathResponse(token) => token.encode(out),
             Self::AttachmentPoints(points) => points.encode(out),
+            Self::Received(received) => received.encode(out),
             Self::Subscription(subscription) => subscription.encode(out),
             Self::Subscribed(subscribed) => subscribed.encode(out),
             Self::Publication(publication) => publication.encode(out),
@@ -123,6 +128,7 @@ impl VcOption {
                     ChallengeToken::LEN
                 }
                 Self::AttachmentPoints(points) => points.encoded_len(),
+                Self::Received(received) => received.encoded_len(),
                 Self::Subscription(_) => Subscription::LEN,
                 Self::Subscribed(_) => Subscribed::LEN,
                 Self::Publication(publication) => publication.encoded_len(),
@@ -144,6 +150,7 @@ impl VcOption {
             Self::PathChallenge(_) => PATH_CHALLENGE,
             Self::PathResponse(_) => PATH_RESPONSE,
             Self::AttachmentPoints(_) => ATTACHMENT_POINTS,
+            Self::Received(_) => RECEIVED,
             Self::Subscription(_) => SUBSCRIPTION,
             Self::Subscribed(_) => SUBSCRIBED,
             Self::Publication(_) => PUBLICATION,
@@ -183,6 +190,7 @@ impl VcOption {
             ATTACHMENT_POINTS => {
                 AttachmentPoints::decode(named("attachment points option")).map(Self::AttachmentPoints)
             }
+            RECEIVED => Received::decode(named("received option")).map(Self::Received),
             SUBSCRIPTION => Subscription::decode(named("subscription option")).map(Self::Subscription),
             SUBSCRIBED => Subscribed::decode(named("subscribed option")).map(Self::Subscribed),
             PUBLICATION => Publication::decode(named("publication option")).map(Self::Publication),
@@ -232,6 +240,7 @@ const CONNECTION_UPDATE_REQUEST: u8 = 0x22;
 const PATH_CHALLENGE: u8 = 0x30;
 const PATH_RESPONSE: u8 = 0x31;
 const ATTACHMENT_POINTS: u8 = 0x50;
+const RECEIVED: u8 = 0x51;
 const SUBSCRIPTION: u8 = 0x70;
 const SUBSCRIBED: u8 = 0x71;
 const PUBLICATION: u8 = 0x72;
@@ -243,7 +252,7 @@ const CLAIMED: u8 = 0x77;
 const DECLINED: u8 = 0x78;
 
 /// Every kind there is.
-const KINDS: [u8; 19] = [
+const KINDS: [u8; 20] = [
     END,
     NO_OPERATION,
     PROBE,
@@ -254,6 +263,7 @@ const KINDS: [u8; 19] = [
     PATH_CHALLENGE,
     PATH_RESPONSE,
     ATTACHMENT_POINTS,
+    RECEIVED,
     SUBSCRIPTION,
     SUBSCRIBED,
     PUBLICATION,
@@ -277,6 +287,7 @@ const _: () = {
 // The length field is one byte.
 const _: () = assert!(HEADER_LEN + ConnectionUpdate::MOST_LEN <= 255);
 const _: () = assert!(HEADER_LEN + AttachmentPoints::MOST_LEN <= 255);
+const _: () = assert!(Received::LONGEST <= 255);
 const _: () = assert!(HEADER_LEN + Publication::MOST_LEN <= 255);
 const _: () = assert!(HEADER_LEN + Notification::MOST_LEN <= 255);
 

@@ -151,6 +151,7 @@ impl Peer {
             | VcOption::Apparent(_)
             | VcOption::Claimed(_)
             | VcOption::Declined(_)
+            | VcOption::Received(_)
             | VcOption::Unknown { .. } => {}
         }
         Ok(())

@@ -89,8 +89,8 @@ fn the_last_counters_of_a_session_behave_as_all_others_after_any_jump() {
 
 #[test]
 fn ramps_up_and_down_are_accepted_completely() {
-    let up = |range: std::ops::Range<u64>| range.map(|counter| (counter, OK)).collect::<Vec<_>>();
-    let down = |range: std::ops::Range<u64>| range.rev().map(|counter| (counter, OK)).collect::<Vec<_>>();
+    let up = |range: Range<u64>| range.map(|counter| (counter, OK)).collect::<Vec<_>>();
+    let down = |range: Range<u64>| range.rev().map(|counter| (counter, OK)).collect::<Vec<_>>();
 
     play("up, then the one before", &[up(1..W), vec![(0, OK), (0, SEEN)]].concat());
     play("up, then the one out of reach", &[up(2..W + 1), vec![(1, OK), (0, OLD)]].concat());
@@ -225,6 +225,54 @@ fn threads_that_tear_the_window_apart_never_accept_a_counter_twice() {
     let sum: usize = taken.iter().map(BTreeSet::len).sum();
     let distinct: BTreeSet<u64> = taken.into_iter().flatten().collect();
     assert_eq!(sum, distinct.len(), "two threads accepted the same counter");
+}
+
+fn missing(window: &ReplayWindow) -> Vec<u64> {
+    let (_, runs) = window.missing();
+    runs.flat_map(|run| (run.start.0..run.end.0).rev()).collect()
+}
+
+#[test]
+fn nothing_is_missing_of_what_nobody_sent() {
+    let window = ReplayWindow::new();
+    assert_eq!(window.missing().0, Counter(0));
+    assert_eq!(missing(&window), []);
+    window.accept(Counter(0)).unwrap();
+    assert_eq!(window.missing().0, Counter(1));
+    assert_eq!(missing(&window), []);
+}
+
+#[test]
+fn what_is_too_old_to_be_accepted_is_not_missing() {
+    let window = ReplayWindow::new();
+    window.accept(Counter(3 * W)).unwrap();
+    let missing = missing(&window);
+    assert_eq!((missing.first(), missing.last()), (Some(&(3 * W - 1)), Some(&(2 * W + 1))));
+    assert_eq!(missing.len() as u64, W - 1);
+    assert_eq!(window.accept(Counter(2 * W)), OLD);
+    assert_eq!(window.accept(Counter(2 * W + 1)), OK);
+}
+
+proptest! {
+    #[test]
+    fn missing_is_exactly_what_would_be_accepted_below_the_greatest(
+        start in prop::sample::select(vec![0, 31, 32, W - 3, 5 * W + 17, LAST - 2 * W]),
+        steps in proptest::collection::vec((0..200_u64, any::<bool>()), 1..150),
+    ) {
+        let window = ReplayWindow::new();
+        let mut counter = start;
+        for (step, far) in steps {
+            counter = (counter + if far { step * 7 } else { step % 3 + 1 }).min(LAST);
+            let _ = window.accept(Counter(counter));
+        }
+        let (next, runs) = window.missing();
+        let runs: Vec<_> = runs.collect();
+        prop_assert!(runs.windows(2).all(|pair| pair[1].end < pair[0].start), "newest first, and apart");
+        let told: BTreeSet<u64> = runs.iter().flat_map(|run| run.start.0..run.end.0).collect();
+        let range = next.0.saturating_sub(2 * W)..next.0;
+        let open: BTreeSet<u64> = range.filter(|counter| window.check(Counter(*counter)).is_ok()).collect();
+        prop_assert_eq!(told, open);
+    }
 }
 
 const BLOCK: u64 = 64;

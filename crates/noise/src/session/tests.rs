@@ -228,6 +228,20 @@ fn of_workers_with_the_same_message_one_opens_it() {
 }
 
 #[test]
+fn a_session_tells_what_it_received_by_its_own_index() {
+    let (here, there) = pair();
+    let mut messages: Vec<_> = (0..4).map(|n| sealed(&here, &[n; 16])).collect();
+    for arrives in [0, 3] {
+        there.open_in_place(&mut messages[arrives]).unwrap();
+    }
+
+    let received = there.received();
+    assert_eq!((received.session, received.next), (here.remote(), Counter(4)));
+    let missing: Vec<_> = (0..6).filter(|counter| received.misses(Counter(*counter))).collect();
+    assert_eq!(missing, [1, 2, 4, 5]);
+}
+
+#[test]
 fn debug_shows_indices_and_no_keys() {
     let (here, _) = pair();
 

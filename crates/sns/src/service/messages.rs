@@ -148,6 +148,7 @@ impl Service {
             | VcOption::ConnectionUpdateAcknowledge(_)
             | VcOption::ConnectionUpdateRequest(_)
             | VcOption::AttachmentPoints(_)
+            | VcOption::Received(_)
             | VcOption::Subscribed(_)
             | VcOption::Published(_)
             | VcOption::Notification(_)

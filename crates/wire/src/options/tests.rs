@@ -3,6 +3,7 @@ use core::net::SocketAddr;
 use proptest::prelude::*;
 
 use super::*;
+use crate::message::{Counter, SessionIndex};
 
 fn encoded(option: &VcOption) -> Vec<u8> {
     let mut out = Vec::new();
@@ -31,6 +32,13 @@ const SUBSCRIBED_SAMPLE: Subscribed = Subscribed {
     slot: RelaySlot::new(0x0a_0b_0c),
     present: true,
 };
+
+/// As many holes of two as can be told, three apart.
+fn received() -> Received {
+    let next = Counter(0x0102_0304_0506_0708);
+    let holes = (1..).map(|n| Hole { first: Counter(next.0 - 5 * n), len: 2 });
+    Received { session: SessionIndex(0x0a0b_0c0d), next, holes: Holes::below(next, holes.take(99)) }
+}
 
 /// One of each, with the longest of each list.
 fn samples() -> Vec<VcOption> {
@@ -62,6 +70,8 @@ fn samples() -> Vec<VcOption> {
         VcOption::PathChallenge(TOKEN),
         VcOption::PathResponse(TOKEN),
         VcOption::AttachmentPoints(AttachmentPoints::default()),
+        VcOption::Received(received()),
+        VcOption::Received(Received { holes: Holes::default(), ..received() }),
         VcOption::AttachmentPoints(AttachmentPoints::new(&[v6(); AttachmentPoints::MOST])),
         VcOption::Subscription(Subscription {
             topic: TOPIC,
@@ -353,6 +363,45 @@ fn bounded_lists_keep_their_bounds() {
 }
 
 #[test]
+fn what_is_missing_is_told_counter_by_counter_from_the_newest_to_the_oldest() {
+    let (next, hole) = (Counter(100), |first, len| Hole { first: Counter(first), len });
+    let holes = Holes::below(next, [hole(97, 2), hole(10, 1)]);
+    let received = Received { session: SessionIndex(1), next, holes };
+    let missing: Vec<u64> = (0..103).filter(|counter| received.misses(Counter(*counter))).collect();
+    assert_eq!(missing, [10, 97, 98, 100, 101, 102]);
+
+    let bytes = encoded(&VcOption::Received(received));
+    assert_eq!(
+        bytes[14..],
+        [2, 0, 1, 0, 2, 0, 86, 0, 1],
+        "the distance from what was told before, and the length"
+    );
+}
+
+#[test]
+fn holes_that_cannot_be_told_are_left_out_with_all_that_are_older() {
+    let (next, hole) = (Counter(1 << 20), |first, len| Hole { first: Counter(first), len });
+    let tellable = hole((1 << 20) - 9, 1);
+    for other in [hole((1 << 20) - 9, 2), hole(1 << 19, 1), hole(7, 0), hole((1 << 20) - 1, 2)] {
+        assert_eq!(Holes::below(next, [tellable, other, hole(1, 1)]).as_slice(), [tellable], "{other:?}");
+    }
+    assert_eq!(received().holes.as_slice().len(), Holes::MOST);
+}
+
+#[test]
+fn a_hole_below_zero_or_of_no_length_is_refused() {
+    let refused = |down: u8, len: u8| {
+        let bytes = [&[RECEIVED, 19, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 1][..], &[0, down, 0, len]].concat();
+        decoded(&bytes).remove(0).map_err(|refused| refused.to_string())
+    };
+    assert!(refused(7, 2).is_ok());
+    let below = "received option has 9 for its next counter, expected at least 10";
+    assert_eq!(refused(7, 3), Err(below.into()));
+    let empty = "received option has 0 for its length of a hole, expected at least 1";
+    assert_eq!(refused(7, 0), Err(empty.into()));
+}
+
+#[test]
 fn capabilities_are_a_set() {
     let both = Capabilities::MOBILE | Capabilities::FAST_AES;
     assert!(both.contains(Capabilities::MOBILE) && both.contains(both) && both.contains(Capabilities::NONE));
@@ -406,6 +455,20 @@ fn option() -> impl Strategy<Value = VcOption> {
         token().prop_map(VcOption::PathResponse),
         proptest::collection::vec(address(), 0..=AttachmentPoints::MOST)
             .prop_map(|points| VcOption::AttachmentPoints(AttachmentPoints::new(&points))),
+        (
+            any::<u32>(),
+            any::<u64>(),
+            proptest::collection::vec((any::<u16>(), 1..9_u16), 0..=2 * Holes::MOST)
+        )
+            .prop_map(|(session, next, runs)| {
+                let mut bound = next;
+                let holes = runs.into_iter().map_while(|(down, len)| {
+                    bound = bound.checked_sub(u64::from(down) + u64::from(len))?;
+                    Some(Hole { first: Counter(bound), len })
+                });
+                let (session, next) = (SessionIndex(session), Counter(next));
+                VcOption::Received(Received { session, next, holes: Holes::below(next, holes) })
+            }),
         to_service(),
         from_service(),
     ]
