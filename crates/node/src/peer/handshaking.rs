@@ -23,10 +23,15 @@ use stead_wire::time::{Duration, Instant};
 use self::flight::Flight;
 use crate::drops::Discard;
 use crate::notice::Arrival;
+use crate::peer::requests::PAUSES;
 use crate::turn::Turn;
 
 /// Initiations of one peer closer together than this are not answered (WireGuard paper §5.1, 50 per second).
 const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The same initiation again, while somebody waits for its answer, between one and the next: one that arrives again is
+/// dropped as replayed, so that an answer under way stays good.
+const EVERY_SECOND: [Duration; 4] = [Duration::from_secs(1); 4];
 
 /// Where a handshake message goes: the peer's attachment point, and from which of ours.
 pub(crate) type Target = (SocketAddr, Option<core::net::IpAddr>);
@@ -142,7 +147,7 @@ impl Handshaking {
             None => self.restart(targets, turn),
         }
         let Some(flight) = self.flight.as_mut() else { return };
-        flight.begin_repeats(turn.now);
+        flight.begin_repeats(&PAUSES, turn.now);
         flight.brief = brief;
     }
 
@@ -262,9 +267,10 @@ impl Handshaking {
         [flight, self.keypairs.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// Sends an unanswered initiation again, at `targets` as they are now, and ends sessions past their life.
+    /// Sends an unanswered initiation again, at `targets` as they are now, and ends sessions past their life. If
+    /// `often`, the same initiation goes every second until there is another one.
     /// True if the peer did not answer for so long that we stop asking.
-    pub(crate) fn handle_timeout(&mut self, targets: &[Target], turn: &mut Turn<'_>) -> bool {
+    pub(crate) fn handle_timeout(&mut self, targets: &[Target], often: bool, turn: &mut Turn<'_>) -> bool {
         for ended in self.keypairs.expire(turn.now) {
             turn.path.forget(ended);
         }
@@ -285,6 +291,9 @@ impl Handshaking {
         }
         let began = flight.began;
         self.initiate(targets.to_vec(), began, turn);
+        if let Some(flight) = self.flight.as_mut().filter(|_| often) {
+            flight.begin_repeats(&EVERY_SECOND, turn.now);
+        }
         false
     }
 

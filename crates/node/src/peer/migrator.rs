@@ -29,7 +29,7 @@ use crate::turn::Turn;
 pub(crate) const NEWS_HURRIES_AFTER: Duration = Duration::from_millis(200);
 
 /// A packet for a peer that is looked for has it asked again, but no sooner than this after the last time.
-pub(crate) const PACKETS_HURRY_AFTER: Duration = Duration::from_secs(15);
+pub(crate) const PACKETS_HURRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The peer repeats an acknowledgement three times within this time, if its echo does not come; after that it must
 /// be told anew.
@@ -132,7 +132,7 @@ impl Migrator {
         self.number(turn);
         let held = (why, self.held_since(turn.now));
         let mut announcement = Announcement::new(targets, held, rtt, turn);
-        announcement.tell(self.sequence, session, turn);
+        announcement.tell(self.sequence, session, false, turn);
         self.state = State::Announcing(announcement);
     }
 
@@ -141,7 +141,7 @@ impl Migrator {
     pub(crate) fn widen(&mut self, targets: &[(SocketAddr, IpAddr)], session: &Session, turn: &mut Turn<'_>) {
         let State::Announcing(announcement) = &mut self.state else { return };
         announcement.widen(targets, turn);
-        announcement.tell(self.sequence, session, turn);
+        announcement.tell(self.sequence, session, false, turn);
     }
 
     /// Asks again now instead of later, unless that was done less than `after` ago.
@@ -207,11 +207,12 @@ impl Migrator {
         }
     }
 
-    /// Repeats updates that went unanswered. `heard` is when something last came from the peer.
+    /// Repeats updates that went unanswered: more often if something `waits` for the peer. `heard` is when something
+    /// last came from it.
     pub(crate) fn handle_timeout(
         &mut self,
         session: Option<&Session>,
-        heard: Option<Instant>,
+        (heard, waits): (Option<Instant>, bool),
         turn: &mut Turn<'_>,
     ) -> Overdue {
         if let State::Echoed { at } = self.state
@@ -226,8 +227,8 @@ impl Migrator {
         }
         let doubtful = announcement.session_doubtful() || session.is_none();
         match session {
-            Some(session) => announcement.tell(self.sequence, session, turn),
-            None => announcement.wait(turn.now),
+            Some(session) => announcement.tell(self.sequence, session, waits, turn),
+            None => announcement.wait(waits, turn.now),
         }
         if doubtful { Overdue::SessionDoubtful } else { Overdue::No }
     }

@@ -15,6 +15,10 @@ use crate::turn::Turn;
 /// Data without any answer for this long asks for a new handshake (WireGuard paper §6.5).
 pub(super) const SILENCE: Duration = KEEPALIVE_TIMEOUT.saturating_add(REKEY_TIMEOUT);
 
+/// How long an initiation that something waits for goes every second; a longer outage is noticed within a hundredth of
+/// its length by WireGuard's own retries.
+const OFTEN_FOR: Duration = Duration::from_secs(600);
+
 impl Peer {
     /// The next moment at which something is to be done for this peer, and what. If nothing is pending in the
     /// lane, the next packet wakes us.
@@ -44,18 +48,24 @@ impl Peer {
 
     /// Does whatever is due.
     pub(crate) fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
+        let waits = self.waits();
         // What is repeated was not answered, so the place where the peer was is in doubt.
         let targets = self.every_target(turn);
-        if self.handshaking.handle_timeout(&targets, turn) {
+        // A plain peer is asked as WireGuard asks.
+        let lately = self.suspended.is_none_or(|(_, since)| turn.now < since + OFTEN_FOR);
+        let often = waits && lately && self.negotiation.enhanced();
+        if self.handshaking.handle_timeout(&targets, often, turn) {
             let dropped = self.stage.clear();
             turn.path.drops().count_many(Discard::HeldTooLong, dropped as u64);
-            self.migrator.give_up(turn.now);
+            if !waits {
+                self.migrator.give_up(turn.now);
+            }
             self.tell(Happening::HandshakeGaveUp { dropped }, turn);
         }
         if self.negotiation.handle_timeout(self.lane.last_received(), turn.now) {
             self.tell(Happening::Plain, turn);
         }
-        self.move_on(turn);
+        self.move_on(waits, turn);
         self.answer_silence(turn);
         self.keep_alive(turn);
         self.watch_path(turn);
@@ -63,10 +73,16 @@ impl Peer {
         self.end_search(turn);
     }
 
-    fn move_on(&mut self, turn: &mut Turn<'_>) {
+    /// Whether applications wait for the peer.
+    fn waits(&self) -> bool {
+        self.stage.len() > 0
+    }
+
+    fn move_on(&mut self, waits: bool, turn: &mut Turn<'_>) {
         let session = self.handshaking.sealing(turn.now).cloned();
         let heard = self.lane.last_received();
-        match (self.migrator.handle_timeout(session.as_deref(), heard, turn), &session) {
+        let overdue = self.migrator.handle_timeout(session.as_deref(), (heard, waits), turn);
+        match (overdue, &session) {
             (Overdue::No, _) | (Overdue::EchoDoubtful, None) => {}
             (Overdue::EchoDoubtful, Some(session)) => self.announce(None, session, turn),
             (Overdue::SessionDoubtful, _) => {

@@ -96,6 +96,42 @@ fn a_path_that_comes_back_is_used_again_within_an_eighth_of_the_outage() {
 }
 
 #[test]
+fn while_packets_wait_the_end_of_an_outage_is_noticed_within_a_hundredth_of_it() {
+    for outage in [20, 100, 170, 600, 3600] {
+        let (mut world, alice, bob) = World::connected_pair();
+        converse(&mut world, (alice, bob), secs(2));
+        world.loses = Box::new(|_| true);
+        for _ in 0..outage {
+            world.send(alice, bob, b"tick");
+            world.run_for(secs(1));
+        }
+        world.loses = Box::new(|_| false);
+        let healed = world.now;
+        for _ in 0..50 {
+            world.run_for(secs(1));
+            world.send(alice, bob, b"tick");
+        }
+
+        let resumed = world.received_at(bob).into_iter().find(|at| *at > healed).map(|at| at - healed);
+        // Without a session it is a handshake that is answered, asked for every second.
+        let bound = (secs(outage) / 100).max(secs(1)) + ms(500);
+        assert!(resumed.is_some_and(|resumed| resumed <= bound), "{resumed:?} after {outage} s");
+    }
+}
+
+#[test]
+fn a_peer_that_is_gone_for_good_costs_fifteen_datagrams_a_minute_in_the_end() {
+    let (mut world, alice, bob) = World::connected_pair();
+    converse(&mut world, (alice, bob), secs(2));
+    world.loses = Box::new(|_| true);
+    world.send(alice, bob, b"tick");
+    world.run_for(secs(3600));
+    let before = world.trace.len();
+    world.run_for(secs(3600));
+    assert!(world.trace.len() - before <= 60 * 15, "{} in an hour", world.trace.len() - before);
+}
+
+#[test]
 fn packets_one_way_cost_a_challenge_a_second_and_suspend_nothing() {
     let (mut world, alice, bob) = World::connected_pair();
     talk(&mut world, (alice, bob), secs(5));
@@ -135,7 +171,8 @@ fn a_path_that_works_one_way_neither_flaps_nor_sticks() {
     let before = world.trace.len();
     converse(&mut world, (alice, bob), secs(60));
     assert_eq!((suspensions(&world, alice), suspensions(&world, bob)), (1, 1), "neither flaps");
-    assert!(world.trace.len() - before < 300, "{} datagrams", world.trace.len() - before);
+    // Both ask, two or three times a second while something waits, and one of them is answered.
+    assert!(world.trace.len() - before < 700, "{} datagrams", world.trace.len() - before);
 
     world.loses = Box::new(|_| false);
     let healed = world.now;
@@ -145,7 +182,7 @@ fn a_path_that_works_one_way_neither_flaps_nor_sticks() {
         assert!(resumed <= (healed - broken) / 8 + ms(400), "{resumed:?}");
         assert_eq!(world.status(host).condition, Condition::Proven);
     }
-    assert!(world.initiations() < 40, "{}", world.initiations());
+    assert!(world.initiations() < 200, "{}", world.initiations());
 }
 
 #[test]

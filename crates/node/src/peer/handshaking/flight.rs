@@ -7,7 +7,6 @@ use stead_noise::schedule::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
 use stead_wire::time::{Duration, Instant};
 
 use super::Target;
-use crate::peer::requests::PAUSES;
 use crate::turn::Turn;
 
 /// Our own initiations are at least this far apart: twice what the peer refuses, since they may arrive closer together.
@@ -94,9 +93,9 @@ impl Flight {
         self.targets = targets.to_vec();
     }
 
-    /// Is sent repeatedly within the next seconds.
-    pub(super) fn begin_repeats(&mut self, now: Instant) {
-        self.repeats = PAUSES.iter();
+    /// Is sent repeatedly within the next seconds, with `pauses` between.
+    pub(super) fn begin_repeats(&mut self, pauses: &'static [Duration], now: Instant) {
+        self.repeats = pauses.iter();
         self.schedule_repeat(now);
     }
 

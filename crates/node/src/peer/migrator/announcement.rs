@@ -19,8 +19,15 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// Bounds of the first retry when the round-trip time is known: the new path's may differ much from the old's.
 const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(400));
 
-/// Bounds of the longest pause between two connection updates, which is an eighth of the time since the first: so the
-/// end of an outage is noticed within an eighth of its length, and a peer that is gone costs four datagrams a minute.
+/// The longest pause between two connection updates is this part of the time since the first, while nothing waits for the
+/// peer: the end of an outage is noticed within an eighth of its length.
+const SELDOM: u32 = 8;
+
+/// The same while something waits for it. Both ends ask, so that somebody who waits does so for a 128th more of what the
+/// outage took anyway; a peer that is gone costs six hundred updates in the first half hour.
+const OFTEN: u32 = 128;
+
+/// Bounds of that pause: in the end a peer that is gone costs four updates a minute.
 const LONGEST_RETRY: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(15));
 
 /// Attachment points told at once, the newest first; as many as are targets, and as many again that came up meanwhile.
@@ -127,8 +134,8 @@ impl Announcement {
         self.attempts >= patience
     }
 
-    /// Sends update number `sequence` to every point.
-    pub(super) fn tell(&mut self, sequence: u64, session: &Session, turn: &mut Turn<'_>) {
+    /// Sends update number `sequence` to every point; the next one comes the sooner if something `waits` for the peer.
+    pub(super) fn tell(&mut self, sequence: u64, session: &Session, waits: bool, turn: &mut Turn<'_>) {
         for told in &self.told {
             let options = [
                 VcOption::ConnectionUpdate(ConnectionUpdate {
@@ -142,12 +149,16 @@ impl Announcement {
             sealing::send(session, &options, (told.remote, Some(told.local)), turn);
         }
         self.attempts += 1;
-        self.wait(turn.now);
+        self.wait(waits, turn.now);
     }
 
     /// Until the next attempt.
-    pub(super) fn wait(&mut self, now: Instant) {
-        let longest = ((now - self.began) / 8).clamp(LONGEST_RETRY.0, LONGEST_RETRY.1);
+    pub(super) fn wait(&mut self, waits: bool, now: Instant) {
+        let part = if waits { OFTEN } else { SELDOM };
+        let longest = ((now - self.began) / part).clamp(LONGEST_RETRY.0, LONGEST_RETRY.1);
+        if waits {
+            self.pause = self.pause.min(longest);
+        }
         self.sent = now;
         self.retry_at = now + self.pause;
         self.pause = (self.pause * 2).min(longest.max(self.pause));
