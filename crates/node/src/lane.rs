@@ -8,43 +8,18 @@
 //! - Whoever sets a stamp that the node would have to act on later either sees it armed, which means that the
 //!   node's timers run for a stamp of its kind at least as old, or arms it and tells the node.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+mod stamps;
+mod way;
+
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use stead_lct::{Attachment, PeerId};
-use stead_noise::session::Session;
-use stead_wire::message::SessionIndex;
 use stead_wire::time::{Duration, Instant};
 
-/// How packets reach a peer at this moment.
-#[derive(Debug, Default)]
-pub(crate) struct Way {
-    /// The session that seals; `None` before the first handshake and after the last session's end.
-    pub(crate) session: Option<Arc<Session>>,
-    /// The active path; `None` while nobody knows where the peer is.
-    pub(crate) active: Option<Arc<Attachment>>,
-    /// The session that we responded to and that its first message will confirm.
-    pub(crate) awaited: Option<SessionIndex>,
-    /// Whether packets may go straight out.
-    pub(crate) flow: Flow,
-}
-
-/// Whether a worker may send, or must give the packet to the node.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Flow {
-    /// Everything goes to the node: no session, no path, or suspended because of a move.
-    #[default]
-    Held,
-    /// Packets that leave this much room below the MTU go to the node, which adds the probe option
-    /// (seed 001 figure 21); the others go straight out.
-    Probing {
-        /// Bytes that the probe needs.
-        room: usize,
-    },
-    /// Straight out.
-    Flowing,
-}
+use self::stamps::{Owed, moment, put};
+pub(crate) use self::way::{Flow, Way};
 
 /// One peer's lane. Times are microseconds of [`Instant`]; zero means never or not pending.
 #[derive(Debug)]
@@ -56,21 +31,6 @@ pub(crate) struct Lane {
     owed: Owed,
     sent: Direction,
     received: Direction,
-}
-
-/// Since when something is owed either way.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Owed {
-    unanswered: Stamp,
-    unacknowledged: Stamp,
-}
-
-/// Since when something is owed, and whether a timer of the node runs for it.
-#[derive(Debug, Default)]
-struct Stamp {
-    since: AtomicU64,
-    armed: AtomicBool,
 }
 
 /// Inner packets and bytes as the TUN device sees them, and when the last datagram went. Each direction has a
@@ -227,12 +187,12 @@ impl Lane {
 
     /// Since when data went to the peer without anything coming back over the active path.
     pub(crate) fn unanswered_since(&self) -> Option<Instant> {
-        moment(&self.owed.unanswered.since)
+        self.owed.unanswered.since()
     }
 
     /// Since when data came from the peer without anything going back.
     pub(crate) fn unacknowledged_since(&self) -> Option<Instant> {
-        moment(&self.owed.unacknowledged.since)
+        self.owed.unacknowledged.since()
     }
 
     /// Forgets that data went unanswered: a new handshake asks again.
@@ -246,47 +206,10 @@ impl Lane {
     }
 }
 
-impl Stamp {
-    /// Sets the stamp if it is not pending; true if this call did and the node must be woken. The read before the
-    /// exchange keeps the common case free of writes to a shared line.
-    fn begin(&self, now: u64) -> bool {
-        self.since.load(Ordering::Relaxed) == 0
-            && self.since.compare_exchange(0, now, Ordering::SeqCst, Ordering::Relaxed).is_ok()
-            && self.arm()
-    }
-
-    fn clear(&self) {
-        put(&self.since, 0);
-    }
-
-    /// Sets the armed flag; true if it was not set before.
-    fn arm(&self) -> bool {
-        !self.armed.load(Ordering::SeqCst) && !self.armed.swap(true, Ordering::SeqCst)
-    }
-
-    /// See [`Lane::watch`].
-    fn watch(&self) -> Option<Instant> {
-        self.armed.store(false, Ordering::SeqCst);
-        // A worker may have stamped before the store and have seen the flag: look after it.
-        let since = moment(&self.since);
-        if since.is_some() {
-            self.armed.store(true, Ordering::SeqCst);
-        }
-        since
-    }
-}
-
 impl Direction {
     fn count(&self, packets: u64, bytes: u64) {
         self.packets.fetch_add(packets, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
-/// Stores `value` unless it is there already, which it mostly is: packets come in batches with one time.
-fn put(stamp: &AtomicU64, value: u64) {
-    if stamp.load(Ordering::Relaxed) != value {
-        stamp.store(value, Ordering::Relaxed);
     }
 }
 
@@ -295,13 +218,6 @@ fn due(last: &AtomicU64, interval: Duration, now: Instant) -> bool {
     let before = last.load(Ordering::Relaxed);
     let due = before == 0 || now >= Instant::from_micros(before) + interval;
     due && last.swap(now.as_micros().max(1), Ordering::Relaxed) == before
-}
-
-fn moment(stamp: &AtomicU64) -> Option<Instant> {
-    match stamp.load(Ordering::SeqCst) {
-        0 => None,
-        micros => Some(Instant::from_micros(micros)),
-    }
 }
 
 #[cfg(test)]
