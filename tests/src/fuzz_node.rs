@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use stead_node::{
     Answer, Arrival, Cause, Command, Event, LocalAddress, LocalAttachment, Node, Outlet, PeerKind,
-    PeerSettings, PeerStatus, Settings, Transmit,
+    PeerSettings, PeerStatus, Resending, Settings, Transmit,
 };
 use stead_noise::keys::StaticSecret;
 use stead_wire::time::{Duration, Instant, UnixTime};
@@ -105,6 +105,7 @@ impl Stage {
                 listen_port: PORT,
                 mtu: 1420,
                 connections: CONNECTIONS,
+                resending: Resending::default(),
                 services: Vec::new(),
                 peers: vec![peer],
             };

@@ -20,7 +20,7 @@ use nix::sched::{CloneFlags, unshare};
 use stead_io::control::{self, ConnectionReport, Outcome, PeerState, Request, StatusReport};
 use stead_io::driver::{Daemon, DaemonSettings, RunError, StartError};
 use stead_io::tun::{TunError, VirtualAddress};
-use stead_node::{PeerSettings, Prefix, Settings};
+use stead_node::{PeerSettings, Prefix, Resending, Settings};
 use stead_noise::keys::StaticSecret;
 use tokio::sync::oneshot;
 
@@ -98,6 +98,7 @@ fn settings(folder: &Path, own: [u8; 32], peer: [u8; 32], address: &str, endpoin
             listen_port: 51820,
             mtu: 1420,
             connections: 1024,
+            resending: Resending::default(),
             services: Vec::new(),
             peers: vec![PeerSettings {
                 name: "peer".into(),

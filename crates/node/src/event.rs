@@ -43,6 +43,13 @@ pub enum Happening {
         /// Packets that were held meanwhile and go first.
         held: usize,
     },
+    /// What a move had lost was sent again.
+    Resent {
+        /// How many datagrams.
+        datagrams: u64,
+        /// How long that took, from the proof of the path.
+        took: Duration,
+    },
     /// The active path changed.
     PathMoved {
         /// The path before; `None` at the first contact.
@@ -138,6 +145,9 @@ impl fmt::Display for Happening {
             Self::Suspended { why } => write!(f, "Suspended: {why}"),
             Self::Resumed { after, held } => {
                 write!(f, "Resumed after {:.1} ms; {held} held packets go first", after.as_secs_f64() * 1e3)
+            }
+            Self::Resent { datagrams, took } => {
+                write!(f, "Lost datagrams sent again: {datagrams}, within {:.1} ms", took.as_secs_f64() * 1e3)
             }
             Self::PathMoved { from: None, to, .. } => write!(f, "First contact: {to}"),
             Self::PathMoved { from: Some(from), to, who, connections } => {

@@ -12,14 +12,18 @@ mod stamps;
 mod way;
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use stead_lct::{Attachment, PeerId};
+use stead_noise::session::Session;
+use stead_wire::message::SessionIndex;
+use stead_wire::options::VcOption;
 use stead_wire::time::{Duration, Instant};
 
 use self::stamps::{Owed, moment, put};
 pub(crate) use self::way::{Flow, Way};
+use crate::ring::Ring;
 
 /// One peer's lane. Times are microseconds of [`Instant`]; zero means never or not pending.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(crate) struct Lane {
     owed: Owed,
     sent: Direction,
     received: Direction,
+    ring: Ring,
+    sessions: Mutex<Vec<Arc<Session>>>,
 }
 
 /// Inner packets and bytes as the TUN device sees them, and when the last datagram went. Each direction has a
@@ -75,6 +81,9 @@ const ELSEWHERE_NOTICE_INTERVAL: Duration = Duration::from_millis(20);
 /// peer is away, and packets meanwhile have nothing new to say.
 const AGING_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Sessions of which is told what arrived: the one in use, the one before, and one that is just beginning.
+const SESSIONS_TOLD: usize = 3;
+
 impl Lane {
     pub(crate) fn new(peer: PeerId) -> Self {
         Self {
@@ -85,11 +94,39 @@ impl Lane {
             owed: Owed::default(),
             sent: Direction::default(),
             received: Direction::default(),
+            ring: Ring::default(),
+            sessions: Mutex::default(),
         }
     }
 
     pub(crate) const fn peer(&self) -> PeerId {
         self.peer
+    }
+
+    /// What was lately sent to the peer.
+    pub(crate) const fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// From now on messages of this session are opened.
+    pub(crate) fn admit(&self, session: &Arc<Session>) {
+        self.sessions().push(Arc::clone(session));
+    }
+
+    /// From now on they are not.
+    pub(crate) fn forget(&self, session: SessionIndex) {
+        self.sessions().retain(|admitted| admitted.local() != session);
+    }
+
+    /// What arrived from the peer in its newest sessions, for it to know what did not.
+    pub(crate) fn received_reports(&self) -> Vec<VcOption> {
+        let sessions = self.sessions();
+        let newest = sessions.iter().rev().take(SESSIONS_TOLD);
+        newest.map(|session| VcOption::Received(session.received())).collect()
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn way(&self) -> arc_swap::Guard<Arc<Way>> {

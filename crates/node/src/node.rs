@@ -82,6 +82,7 @@ impl Node {
             Outbound::Send(mut grant) => {
                 let mut message = crate::peer::layout(packet, path.mtu());
                 grant.seal(&mut message);
+                path.keep(grant.peer(), &message, now);
                 let (remote, local) = (grant.remote(), grant.local());
                 self.ground.outbox.transmits.push_back(Transmit { remote, local, datagram: message });
                 if let Some(notice) = grant.take_notice() {

@@ -23,6 +23,7 @@ use stead_lct::{PeerId, Table};
 use stead_noise::cookie::CookieChecker;
 use stead_noise::session::Session;
 use stead_wire::message::SessionIndex;
+use stead_wire::options::VcOption;
 
 pub use self::cursor::FlowCursor;
 pub use self::grant::Grant;
@@ -31,7 +32,9 @@ pub use self::outbound::Outbound;
 use crate::drops::Drops;
 use crate::lane::Lane;
 use crate::relay::Relays;
+use crate::ring::Stock;
 use crate::routes::Routes;
+use crate::settings::Resending;
 
 /// What all workers share. Made by [`Node::new`](crate::Node::new).
 pub struct PacketPath {
@@ -44,6 +47,7 @@ pub struct PacketPath {
     strangers: CookieChecker,
     relays: Relays,
     drops: Drops,
+    stock: Stock,
     mtu: usize,
 }
 
@@ -53,6 +57,7 @@ impl PacketPath {
         peers: usize,
         table: Table,
         strangers: CookieChecker,
+        resending: Resending,
         mtu: usize,
     ) -> Self {
         let ids = (0..).map(PeerId).take(peers);
@@ -65,6 +70,7 @@ impl PacketPath {
             strangers,
             relays: Relays::default(),
             drops: Drops::default(),
+            stock: Stock::new(resending),
             mtu,
         }
     }
@@ -95,19 +101,35 @@ impl PacketPath {
         &self.relays
     }
 
+    pub(crate) const fn stock(&self) -> &Stock {
+        &self.stock
+    }
+
+    pub(crate) fn lanes(&self) -> &[Arc<Lane>] {
+        &self.lanes
+    }
+
     pub(crate) fn lane(&self, peer: PeerId) -> &Arc<Lane> {
         &self.lanes[peer.0 as usize]
     }
 
     /// From now on messages for this session are opened.
     pub(crate) fn admit(&self, session: &Arc<Session>, peer: PeerId) {
+        self.lane(peer).admit(session);
         self.sessions.insert(session.local(), (Arc::clone(session), peer));
     }
 
     /// From now on messages for this session are strangers'.
     pub(crate) fn forget(&self, session: SessionIndex) {
-        self.sessions.remove(&session);
+        if let Some((_, (_, peer))) = self.sessions.remove(&session) {
+            self.lane(peer).forget(session);
+        }
         self.removals.fetch_add(1, Ordering::Release);
+    }
+
+    /// What arrived from the peer whose session this is, for it to know what did not.
+    pub(crate) fn received_reports(&self, session: &Session) -> Vec<VcOption> {
+        self.peer_of(session.local()).map_or_else(Vec::new, |peer| self.lane(peer).received_reports())
     }
 
     /// Whose session this is.

@@ -5,6 +5,7 @@
 //! file routes between them: after every input, [`settle`](Peer::settle) derives from their states whether
 //! packets flow, lets the held ones go and publishes the way to the packet path.
 
+mod handing_over;
 mod handshaking;
 mod liveness;
 mod migrator;
@@ -36,6 +37,7 @@ use self::negotiation::Negotiation;
 use self::non_migrator::NonMigrator;
 use self::paths::Paths;
 use self::requests::Requests;
+use self::resumption::Resumption;
 use self::stage::Stage;
 use crate::drops::Discard;
 use crate::event::{Event, Happening, Suspension};
@@ -44,6 +46,7 @@ use crate::settings::{PeerSettings, Prefix};
 use crate::turn::Turn;
 
 pub use self::negotiation::PeerKind;
+pub use self::resumption::ResumptionStatus;
 pub(crate) use self::sealing::{plain as layout, send};
 pub use self::status::{Condition, PathStatus, PeerStatus};
 pub(crate) use self::whereabouts::{Sought, Whereabouts};
@@ -60,6 +63,7 @@ pub(crate) struct Peer {
     requests: Requests,
     liveness: Liveness,
     stage: Stage,
+    resumption: Resumption,
     suspended: Option<(Suspension, Instant)>,
     moves: Moves,
     /// When we last chose a path, by the first answer to our updates.
@@ -118,6 +122,7 @@ impl Peer {
             requests: Requests::default(),
             liveness: Liveness::default(),
             stage: Stage::default(),
+            resumption: Resumption::default(),
             suspended: None,
             moves: Moves::default(),
             chosen_at: None,
@@ -198,8 +203,10 @@ impl Peer {
             }
             _ => {}
         }
-        // Held packets go before the workers may send anything newer.
-        self.resume(turn);
+        turn.path.set_keeping(self.about.id, self.negotiation.kind() != PeerKind::Plain);
+        // What was lost and what was held goes before the workers may send anything newer.
+        let ended = before.filter(|_| self.suspended.is_none()).map(|(_, since)| since);
+        self.resume(ended, turn);
         self.publish(turn.now);
         self.looked_since = self.looks(turn).map(|since| self.looked_since.unwrap_or(since));
     }
@@ -208,11 +215,9 @@ impl Peer {
     fn publish(&self, now: Instant) {
         let session = self.handshaking.sealing(now).cloned();
         let active = self.paths.active().cloned();
-        let flow = if self.suspended.is_some() || session.is_none() || active.is_none() {
-            Flow::Held
-        } else {
-            self.negotiation.flow()
-        };
+        let waits = self.suspended.is_some() || self.resumption.holds();
+        let flow =
+            if waits || session.is_none() || active.is_none() { Flow::Held } else { self.negotiation.flow() };
         let way = self.lane.way();
         let awaited = self.handshaking.awaited();
         let same = (way.flow, way.awaited) == (flow, awaited)

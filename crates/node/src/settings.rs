@@ -17,10 +17,31 @@ pub struct Settings {
     pub mtu: u16,
     /// Most entries the local connection translation table may hold.
     pub connections: usize,
+    /// What is kept of what was sent, to send it again when a move has lost it.
+    pub resending: Resending,
     /// The subscribe-notify services by which peers find each other.
     pub services: Vec<ServiceSettings>,
     /// The peers.
     pub peers: Vec<PeerSettings>,
+}
+
+/// How much of what was sent is kept, and for how long.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Resending {
+    /// Bytes per peer, in steps of 256 KiB; less than one step: nothing is kept.
+    pub memory: usize,
+    /// Bytes for all peers together.
+    pub memory_of_all: usize,
+    /// What was sent longer ago is not sent again.
+    pub age: Duration,
+}
+
+impl Default for Resending {
+    /// A window of a fast TCP connection per peer, 16 such peers at once, and a time after which applications have
+    /// repeated themselves.
+    fn default() -> Self {
+        Self { memory: 4 << 20, memory_of_all: 64 << 20, age: Duration::from_secs(10) }
+    }
 }
 
 /// One subscribe-notify service as configured.
@@ -218,6 +239,7 @@ mod tests {
             listen_port: 1,
             mtu: 1420,
             connections: 16,
+            resending: Resending::default(),
             services: Vec::new(),
             peers,
         }

@@ -54,6 +54,7 @@ impl Node {
             configured.len() + settings.services.len(),
             table,
             CookieChecker::new(&public),
+            settings.resending,
             usize::from(settings.mtu),
         ));
         let publications = random.stream("publications");

@@ -33,6 +33,8 @@ pub enum Wake {
     ServiceKeepalive,
     /// A peer that is looked for was not found for too long.
     Search,
+    /// The peer did not tell what it has received, or is to be asked.
+    Resumption,
     /// Connections of the table have been silent for too long.
     TableExpiry,
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Wake {
             Self::Registration => "registration",
             Self::ServiceKeepalive => "service-keepalive",
             Self::Search => "search",
+            Self::Resumption => "resumption",
             Self::TableExpiry => "table-expiry",
         })
     }

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use stead_lct::Attachment;
+use stead_lct::{Attachment, PeerId};
 use stead_noise::session::Session;
 use stead_wire::message::Counter;
 use stead_wire::options::RelaySlot;
@@ -14,6 +14,7 @@ use crate::notice::Notice;
 /// Permission to send a (super-)packet's worth of datagrams: the current connection specification in use.
 #[derive(Debug)]
 pub struct Grant {
+    peer: PeerId,
     session: Arc<Session>,
     next: Counter,
     end: Counter,
@@ -25,13 +26,20 @@ pub struct Grant {
 
 impl Grant {
     pub(super) const fn new(
+        peer: PeerId,
         session: Arc<Session>,
         (first, packets): (Counter, u64),
         attachment: Arc<Attachment>,
         way: (SocketAddr, Option<RelaySlot>),
         notice: Option<Notice>,
     ) -> Self {
-        Self { session, next: first, end: Counter(first.0 + packets), attachment, way, notice }
+        Self { peer, session, next: first, end: Counter(first.0 + packets), attachment, way, notice }
+    }
+
+    /// Whom they are for.
+    #[must_use]
+    pub const fn peer(&self) -> PeerId {
+        self.peer
     }
 
     /// Where the datagrams go: the remote attachment point, or the relay that reaches it.

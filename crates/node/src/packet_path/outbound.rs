@@ -103,7 +103,7 @@ impl PacketPath {
         let first = session.reserve(packets)?;
         let stirred = count_departure(departure, entry.as_deref(), lane, now);
         let notice = departure_notice(lane, stirred, session, now);
-        Some(Grant::new(Arc::clone(session), (first, packets), attachment, way, notice))
+        Some(Grant::new(lane.peer(), Arc::clone(session), (first, packets), attachment, way, notice))
     }
 
     /// Makes a table entry on the path that `offered` was when the caller looked; it ends on the one that is
@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use crate::lane::Way;
     use crate::routes::Routes;
+    use crate::settings::Resending;
     use stead_lct::{Limits, PathId, PeerId, Table};
     use stead_noise::cookie::CookieChecker;
     use stead_noise::keys::StaticSecret;
@@ -169,7 +170,14 @@ mod tests {
 
     fn path() -> PacketPath {
         let strangers = CookieChecker::new(&StaticSecret::from_random([1; 32]).public_key());
-        PacketPath::new(Routes::default(), 1, Table::new(Limits::default()), strangers, 1420)
+        PacketPath::new(
+            Routes::default(),
+            1,
+            Table::new(Limits::default()),
+            strangers,
+            Resending::default(),
+            1420,
+        )
     }
 
     fn attachment(number: u32) -> Arc<Attachment> {

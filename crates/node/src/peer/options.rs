@@ -39,6 +39,8 @@ struct Delivery {
     echoed: bool,
     /// The message echoes a challenge that nobody waits for any more: what else it says is as old.
     late: bool,
+    /// The message told what the peer has received: it wants to hear the same from us.
+    reported: bool,
     answers: Vec<VcOption>,
 }
 
@@ -53,8 +55,15 @@ impl Peer {
     ) {
         let Some(session) = self.handshaking.by_index(index).cloned() else { return };
         let (arrival, bytes) = from;
-        let mut delivery =
-            Delivery { session, arrival, bytes, echoed: false, late: false, answers: Vec::new() };
+        let mut delivery = Delivery {
+            session,
+            arrival,
+            bytes,
+            echoed: false,
+            late: false,
+            reported: false,
+            answers: Vec::new(),
+        };
         let mut listed = Vec::new();
         for option in options::decode(encoded).take(MOST_OPTIONS) {
             match option {
@@ -80,12 +89,27 @@ impl Peer {
         }
         // Echoes first: they prove the address that the rest of the message speaks for.
         listed.sort_by_key(|option| !matches!(option, VcOption::PathResponse(_)));
+        delivery.reported = self.on_reports(&listed, turn.now);
         for option in &listed {
             if let Err(reason) = self.on_option(option, &mut delivery, turn) {
                 turn.path.drops().count(reason);
             }
         }
         self.answer(delivery, turn);
+    }
+
+    /// What the peer has received of what we sent, if it tells.
+    fn on_reports(&mut self, listed: &[VcOption], now: Instant) -> bool {
+        let told = |option: &VcOption| match option {
+            VcOption::Received(received) => Some(received.clone()),
+            _ => None,
+        };
+        let reports: Vec<_> = listed.iter().filter_map(told).collect();
+        let reported = !reports.is_empty();
+        if reported {
+            self.resumption.on_reports(reports, now);
+        }
+        reported
     }
 
     fn on_option(
@@ -111,6 +135,13 @@ impl Peer {
             VcOption::PathChallenge(token) => self.on_challenge(*token, delivery, turn),
             VcOption::PathResponse(token) => {
                 let ends = (delivery.arrival.source, self.paths.active_remote());
+                if let Some(rtt) = self.resumption.on_response(*token, turn.now) {
+                    self.liveness.acknowledge(turn.now);
+                    if ends.1 == Some(ends.0) {
+                        self.paths.proven(rtt);
+                    }
+                    return Ok(());
+                }
                 if let Some(rtt) = self.liveness.on_response(*token, ends, turn.now) {
                     self.paths.proven(rtt);
                     return Ok(());
@@ -151,6 +182,7 @@ impl Peer {
             | VcOption::Apparent(_)
             | VcOption::Claimed(_)
             | VcOption::Declined(_)
+            // Heard before all others.
             | VcOption::Received(_)
             | VcOption::Unknown { .. } => {}
         }
@@ -216,6 +248,7 @@ impl Peer {
         let verdict =
             self.non_migrator.on_update(update.sequence, update.challenge, from, settled, session, turn);
         self.paths.compare(update.claimed, arrival.source);
+        self.resumption.on_update();
         match verdict {
             // An update that answers our own request needs no acknowledgement (seed 001 figure 14).
             Verdict::SamePlace(_) if delivery.echoed => {}
@@ -325,22 +358,28 @@ impl Peer {
 
     /// Sends the answers back to where the options came from, within the limit if that is not proven.
     fn answer(&mut self, delivery: Delivery, turn: &mut Turn<'_>) {
-        let Delivery { session, arrival, bytes, answers, .. } = delivery;
+        let Delivery { session, arrival, bytes, reported, mut answers, .. } = delivery;
         let session = self.handshaking.sealing(turn.now).cloned().unwrap_or(session);
         if answers.is_empty() {
             return;
         }
+        let len = |answers: &[VcOption]| sealing::sealed_len(sealing::encoded_len(answers), turn.path.mtu());
+        let alone = answers.len();
+        let updates = answers.iter().any(|option| matches!(option, VcOption::ConnectionUpdate(_)));
+        if reported || updates {
+            answers.extend(self.lane.received_reports());
+        }
         let proven = self.paths.validated() && self.paths.active_remote() == Some(arrival.source);
-        let len = sealing::sealed_len(sealing::encoded_len(&answers), turn.path.mtu());
-        let mut alone = Allowance::default();
-        let within = proven || {
-            let allowance = self.non_migrator.allowance(arrival).unwrap_or(&mut alone);
-            allowance.credit(bytes);
-            allowance.spend(len)
-        };
-        if !within {
-            turn.path.drops().count(Discard::AmplificationLimit);
-            return;
+        let mut unknown = Allowance::default();
+        let allowance = self.non_migrator.allowance(arrival).unwrap_or(&mut unknown);
+        allowance.credit(bytes);
+        if !proven && !allowance.spend(len(&answers)) {
+            // What arrived can be told later.
+            answers.truncate(alone);
+            if !allowance.spend(len(&answers)) {
+                turn.path.drops().count(Discard::AmplificationLimit);
+                return;
+            }
         }
         if sealing::send(&session, &answers, (arrival.source, arrival.local), turn) {
             self.lane.stamp_sent(false, turn.now);

@@ -125,6 +125,7 @@ impl Peer {
         self.liveness.acknowledge(turn.now);
         if anew {
             self.negotiation.restart();
+            self.resumption.restart();
         }
     }
 

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use stead_noise::keys::PublicKey;
 use stead_wire::time::{Duration, Instant};
 
-use super::{Peer, PeerKind};
+use super::{Peer, PeerKind, ResumptionStatus};
 use crate::event::Suspension;
 use crate::lane::LaneTraffic;
 use crate::proxy::RelayedStatus;
@@ -60,6 +60,8 @@ pub struct PeerStatus {
     pub held_since: Option<Instant>,
     /// How many packets wait for it.
     pub held_packets: usize,
+    /// The last resumption that sent something again, or what was held.
+    pub resumption: Option<ResumptionStatus>,
     /// Where it is reached.
     pub path: Option<PathStatus>,
     /// Which relay carries its packets; `None` for a direct path, or none.
@@ -97,6 +99,7 @@ impl Peer {
             condition: self.condition(now),
             held_since: self.suspended.map(|(_, since)| since),
             held_packets: self.stage.len(),
+            resumption: self.resumption.last(),
             path: active.map(|active| PathStatus {
                 local: active.local,
                 remote: active.remote,

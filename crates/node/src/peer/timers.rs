@@ -40,6 +40,7 @@ impl Peer {
             (self.persistent_due(), Wake::PersistentKeepalive),
             (proof, Wake::Proof),
             (self.search_ends(), Wake::Search),
+            (self.resumption.poll_timeout(), Wake::Resumption),
         ]
         .into_iter()
         .filter_map(|(at, wake)| Some((at?, wake)))
@@ -71,6 +72,8 @@ impl Peer {
         self.watch_path(turn);
         self.try_direct(turn);
         self.end_search(turn);
+        // The resumption takes its own steps whenever the peer settles.
+        turn.path.forget_old(self.about.id, turn.now);
     }
 
     /// Whether applications wait for the peer.

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use stead_node::{
-    Arrival, Cause, Event, LocalAddress, LocalAttachment, Node, Outlet, PeerSettings, Settings, Transmit,
+    Arrival, Cause, Event, LocalAddress, LocalAttachment, Node, Outlet, PeerSettings, Resending, Settings,
+    Transmit,
 };
 use stead_noise::keys::{PublicKey, StaticSecret};
 use stead_wire::time::{Duration, Instant, UnixTime};
@@ -73,6 +74,8 @@ pub(crate) struct World {
     services: Vec<ServiceHost>,
     /// Whether hosts that are made from now on let services relay for them.
     pub(crate) relay: bool,
+    /// What hosts that are made from now on keep of what they sent.
+    pub(crate) resending: Resending,
     /// A peer that is no node.
     pub(crate) plain: Option<Plain>,
     /// Says for each datagram when its copies arrive after it was sent; `None` for one after [`delay`](Self::delay).
@@ -131,6 +134,7 @@ impl World {
             hosts: Vec::new(),
             services: Vec::new(),
             relay: true,
+            resending: Resending::default(),
             plain: None,
             disorder: None,
             in_flight: BTreeMap::new(),
@@ -185,6 +189,7 @@ impl World {
             listen_port: PORT,
             mtu: 1420,
             connections: 64,
+            resending: self.resending,
             services: self.service_settings(),
             peers: peers.to_vec(),
         };

@@ -1,6 +1,6 @@
 //! Machines: how they start, die, are suspended, and what waits for them meanwhile.
 
-use stead_node::{Arrival, Cause, Command, PeerSettings, Prefix, ServiceSettings, Settings};
+use stead_node::{Arrival, Cause, Command, PeerSettings, Prefix, Resending, ServiceSettings, Settings};
 use stead_wire::time::Duration;
 
 use super::{CALENDAR, Task, World};
@@ -52,7 +52,8 @@ impl World {
             }
             Role::Node => {
                 let (listen_port, mtu, connections) = (PORT, TUNNEL_MTU, CONNECTIONS);
-                let settings = Settings { secret, listen_port, mtu, connections, services, peers };
+                let resending = Resending::default();
+                let settings = Settings { secret, listen_port, mtu, connections, resending, services, peers };
                 match NodeMachine::new(settings, seed, wall, now) {
                     Ok(node) => Box::new(node),
                     // Keys of different hosts differ, so nothing here contradicts itself.

@@ -136,8 +136,9 @@ impl Announcement {
 
     /// Sends update number `sequence` to every point; the next one comes the sooner if something `waits` for the peer.
     pub(super) fn tell(&mut self, sequence: u64, session: &Session, waits: bool, turn: &mut Turn<'_>) {
+        let received = turn.path.received_reports(session);
         for told in &self.told {
-            let options = [
+            let mut options = vec![
                 VcOption::ConnectionUpdate(ConnectionUpdate {
                     sequence,
                     challenge: told.challenge,
@@ -146,6 +147,7 @@ impl Announcement {
                 }),
                 points(turn),
             ];
+            options.extend_from_slice(&received);
             sealing::send(session, &options, (told.remote, Some(told.local)), turn);
         }
         self.attempts += 1;

@@ -114,12 +114,24 @@ impl Trial {
         self.retry_at = turn.now + pause;
         self.asked = turn.now;
         self.attempts += 1;
-        if !self.allowance.spend(sealing::sealed_len(option.encoded_len(), turn.path.mtu())) {
-            turn.path.drops().count(Discard::AmplificationLimit);
-            return;
+        let mut options = vec![option];
+        if self.announced() {
+            options.extend(turn.path.received_reports(session));
+        }
+        if !self.spend(&options, turn) {
+            // What arrived can be told later.
+            options.truncate(1);
+            if !self.spend(&options, turn) {
+                turn.path.drops().count(Discard::AmplificationLimit);
+                return;
+            }
         }
         let to = (self.arrival.source, self.arrival.local);
-        sealing::send(session, &[option], to, turn);
+        sealing::send(session, &options, to, turn);
+    }
+
+    fn spend(&mut self, options: &[VcOption], turn: &Turn<'_>) -> bool {
+        self.allowance.spend(sealing::sealed_len(sealing::encoded_len(options), turn.path.mtu()))
     }
 
     fn gives_up_at(&self) -> Instant {

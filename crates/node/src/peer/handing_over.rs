@@ -1,0 +1,160 @@
+//! Handing over: sends again what a move has lost, then what was held, in the order in which it came, and then lets
+//! traffic flow. What goes when is the [resumption](super::resumption)'s to say.
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use stead_lct::Attachment;
+use stead_noise::session::Session;
+use stead_wire::options::VcOption;
+use stead_wire::time::{Duration, Instant};
+
+use super::resumption::Step;
+use super::{Peer, sealing};
+use crate::drops::Discard;
+use crate::event::Happening;
+use crate::lane::Flow;
+use crate::ring::{self, Key};
+use crate::turn::Turn;
+
+/// Bounds of the time after which what was under way at a change of the path has arrived: a round trip.
+const UNDER_WAY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+/// The same where no round-trip time is known.
+const UNMEASURED: Duration = Duration::from_millis(100);
+
+/// Session and path that datagrams go over.
+type Over = (Arc<Session>, Arc<Attachment>);
+
+impl Peer {
+    /// Lets go what can go. `held_since` tells that a suspension has just ended, and when it began.
+    pub(super) fn resume(&mut self, held_since: Option<Instant>, turn: &mut Turn<'_>) {
+        let over = self.handshaking.sealing(turn.now).cloned().zip(self.paths.active().cloned());
+        let Some(over) = over.filter(|_| self.suspended.is_none()) else {
+            self.resumption.interrupt();
+            return;
+        };
+        let moved = self.resumption.follow(over.1.path);
+        let news = self.resumption.take_news();
+        if let Some(since) = held_since {
+            self.begin_resumption(since, over.1.remote, turn);
+        } else if (moved || news) && self.can_resend(turn) {
+            let under_way = self.paths.rtt().unwrap_or(UNMEASURED).clamp(UNDER_WAY.0, UNDER_WAY.1);
+            self.resumption.look_back(turn.now + under_way, turn.now);
+        }
+        let before = self.resumption.last();
+        self.take_steps(&over, turn);
+        if !self.resumption.holds() {
+            self.release_held(usize::MAX, &over, turn);
+        }
+        if let Some(last) =
+            self.resumption.last().filter(|last| Some(last) != before.as_ref() && last.resent > 0)
+        {
+            self.tell(Happening::Resent { datagrams: last.resent, took: last.took }, turn);
+        }
+    }
+
+    /// Whether something that was lost could be sent again.
+    fn can_resend(&self, turn: &Turn<'_>) -> bool {
+        self.negotiation.enhanced()
+            && self.resumption.speaks()
+            && turn.path.keeps_any(self.about.id, turn.now)
+    }
+
+    fn begin_resumption(&mut self, since: Instant, remote: SocketAddr, turn: &Turn<'_>) {
+        let (held, told) = (self.stage.len(), self.resumption.heard_since(since));
+        let resends = self.can_resend(turn);
+        let paces = self.negotiation.enhanced() && held > self.resumption.window(remote);
+        if resends || paces {
+            self.resumption.begin(held, told || !resends, turn.now);
+        } else {
+            self.resumption.interrupt();
+        }
+    }
+
+    fn take_steps(&mut self, over: &Over, turn: &mut Turn<'_>) {
+        loop {
+            match self.resumption.step(over.1.remote, turn.now) {
+                Step::Wait => return,
+                Step::Ask => self.ask_what_arrived(over, turn),
+                Step::Send(most, until) => self.send_round(most, until, over, turn),
+            }
+        }
+    }
+
+    /// One round: what is missing, and, as far as there is room, what was held.
+    fn send_round(&mut self, most: usize, until: Instant, over: &Over, turn: &mut Turn<'_>) {
+        let wanted = |key: Key, at: Instant| at <= until && self.resumption.misses(key);
+        let missing = turn.path.kept(self.about.id, most, wanted, turn.now);
+        let mut round: Vec<Key> = missing.iter().map(|sent| sent.key).collect();
+        let again = round.len();
+        let (_, active) = over;
+        for sent in missing {
+            turn.transmit(active.remote, active.local.map(|point| point.ip()), sent.datagram);
+        }
+        if again > 0 {
+            self.lane.stamp_sent(true, turn.now);
+        }
+        let Some(run) = self.resumption.run() else { return };
+        let (holds, ahead) = (run.holds, run.ahead.min(self.stage.len()));
+        if holds {
+            let held = self.release_held(ahead.min(most - again), over, turn);
+            round.extend(held);
+        }
+        let sent = round.len();
+        let left = ahead.saturating_sub(sent - again);
+        if let Some(run) = self.resumption.run() {
+            run.ahead = left;
+        }
+        self.resumption.on_round(round, again);
+        if holds && left == 0 && again < most {
+            self.resumption.flow(turn.now);
+        }
+        if sent == 0 {
+            self.resumption.end(turn.now);
+        } else {
+            self.ask_what_arrived(over, turn);
+        }
+    }
+
+    /// Asks for proof that the path works, together with what arrived: the answer comes with the same from the peer.
+    fn ask_what_arrived(&mut self, (session, active): &Over, turn: &mut Turn<'_>) {
+        let (rtt, now) = (self.paths.rtt(), turn.now);
+        let Some(token) = self.resumption.ask(|| turn.fresh_challenge(), rtt, now) else { return };
+        let mut options = vec![VcOption::PathChallenge(token)];
+        options.extend(self.lane.received_reports());
+        let to = (active.remote, active.local.map(|point| point.ip()));
+        sealing::send(session, &options, to, turn);
+        self.lane.stamp_sent(false, turn.now);
+    }
+
+    /// Sends what was held, `most` packets at most, and returns what the messages are called.
+    fn release_held(&mut self, most: usize, (session, active): &Over, turn: &mut Turn<'_>) -> Vec<Key> {
+        let mut gone = Vec::new();
+        while gone.len() < most {
+            let Some(packet) = self.stage.pop() else { break };
+            let released = turn.path.release(&packet, &self.lane, (session, active), turn.now);
+            let Some(mut grant) = released else {
+                turn.path.drops().count(Discard::ExpiredSession);
+                continue;
+            };
+            let probe = self.probe_beside(packet.len(), grant.remote(), turn);
+            let mut message = sealing::layout(&packet, probe.as_slice(), turn.path.mtu());
+            grant.seal(&mut message);
+            turn.path.keep(self.about.id, &message, turn.now);
+            gone.extend(ring::key_of(&message));
+            turn.transmit(grant.remote(), grant.local(), message);
+        }
+        gone
+    }
+
+    /// The probe option, if one is due and fits beside a packet of `len` bytes.
+    fn probe_beside(&mut self, len: usize, remote: SocketAddr, turn: &mut Turn<'_>) -> Option<VcOption> {
+        match self.negotiation.flow() {
+            Flow::Probing { room } if len + room <= turn.path.mtu() => {
+                self.negotiation.probe(turn.claimed(remote), turn.now)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What was lately sealed and sent to a peer, so that it can be sent again when a move has lost it.
+//!
+//! The slots are the send buffers: a worker [takes](PacketPath::take_chunk) a chunk out, seals a row of messages into it,
+//! sends from it and [gives it back](PacketPath::give_chunk). So nothing is copied and nothing allocated per packet, and
+//! the ring's lock is held twice per row, for a moment. What the node sends itself is [copied](Ring::keep) in.
+//!
+//! # Invariants
+//! - No ring holds more than its memory, all together no more than theirs; the oldest goes first.
+//! - What was sent longer ago than the ring's age is never sent again.
+
+mod chunk;
+
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use stead_lct::PeerId;
+use stead_wire::message::{Counter, SessionIndex};
+use stead_wire::time::Instant;
+
+pub(crate) use self::chunk::key_of;
+pub use self::chunk::{Chunk, LONGEST_ROW};
+use crate::packet_path::PacketPath;
+use crate::settings::Resending;
+
+/// What names a sealed message: the receiver's index of its session, and its number there.
+pub(crate) type Key = (SessionIndex, Counter);
+
+/// A message that was sent before, as it was sealed.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) key: Key,
+    pub(crate) datagram: Vec<u8>,
+}
+
+/// One peer's ring.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    /// The oldest first; what is taken out is missing.
+    chunks: Mutex<VecDeque<Chunk>>,
+    /// Nothing is kept: the peer could not tell what it has received.
+    off: AtomicBool,
+}
+
+/// What all rings share.
+#[derive(Debug)]
+pub(crate) struct Stock {
+    resending: Resending,
+    /// How many chunks there are, taken out or not.
+    chunks: AtomicUsize,
+    /// Which lane is next to give a chunk to another.
+    hand: AtomicUsize,
+}
+
+impl PacketPath {
+    /// Takes a chunk out of the peer's ring, to seal the next row into; `None` if what is sent to it is not kept.
+    ///
+    /// To be [given back](Self::give_chunk) soon: what it holds cannot be sent again meanwhile.
+    #[must_use]
+    pub fn take_chunk(&self, peer: PeerId, now: Instant) -> Option<Chunk> {
+        let (ring, stock) = (self.lane(peer).ring(), self.stock());
+        if ring.off.load(Ordering::Relaxed) || stock.most_per_ring() == 0 {
+            return None;
+        }
+        let mut chunks = ring.lock();
+        if let Some(last) = chunks.pop_back_if(|last| last.has_room()) {
+            return Some(last);
+        }
+        let stale = chunks.front().is_some_and(|oldest| oldest.unused_since(stock.horizon(now)));
+        if !stale && chunks.len() < stock.most_per_ring() && stock.reserve() {
+            return Some(Chunk::new());
+        }
+        let oldest = chunks.pop_front();
+        drop(chunks);
+        // All memory is in use: if none of it by this peer, another's goes.
+        oldest.or_else(|| self.take_anothers()).map(Chunk::emptied)
+    }
+
+    fn take_anothers(&self) -> Option<Chunk> {
+        let lanes = self.lanes();
+        let oldest_of = |turn: usize| lanes[turn % lanes.len()].ring().lock().pop_front();
+        (0..lanes.len()).find_map(|_| oldest_of(self.stock().hand.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Gives back a chunk with a new row: `len` bytes of messages, all but the last as long as `stride`.
+    pub fn give_chunk(&self, peer: PeerId, mut chunk: Chunk, (len, stride): (usize, usize), now: Instant) {
+        chunk.record(len, stride, now);
+        self.lane(peer).ring().lock().push_back(chunk);
+    }
+
+    /// Keeps a message that the node itself has sealed.
+    pub(crate) fn keep(&self, peer: PeerId, datagram: &[u8], now: Instant) {
+        if datagram.len() > LONGEST_ROW {
+            return;
+        }
+        if let Some(mut chunk) = self.take_chunk(peer, now) {
+            chunk.row_mut()[..datagram.len()].copy_from_slice(datagram);
+            self.give_chunk(peer, chunk, (datagram.len(), datagram.len()), now);
+        }
+    }
+
+    /// Copies of the first `most` messages to the peer that are kept and that `wanted` asks for, in the order in which
+    /// they were sent.
+    pub(crate) fn kept(
+        &self,
+        peer: PeerId,
+        most: usize,
+        mut wanted: impl FnMut(Key, Instant) -> bool,
+        now: Instant,
+    ) -> Vec<Sent> {
+        let horizon = self.stock().horizon(now);
+        let chunks = self.lane(peer).ring().lock();
+        let messages = chunks.iter().flat_map(|chunk| chunk.since(horizon));
+        let asked = messages.filter(|(key, at, _)| wanted(*key, *at));
+        asked.take(most).map(|(key, _, bytes)| Sent { key, datagram: chunk::restored(bytes) }).collect()
+    }
+
+    /// Whether anything that was sent to the peer can be sent again.
+    pub(crate) fn keeps_any(&self, peer: PeerId, now: Instant) -> bool {
+        let horizon = self.stock().horizon(now);
+        self.lane(peer).ring().lock().iter().any(|chunk| !chunk.unused_since(horizon))
+    }
+
+    /// Whether to keep what is sent to the peer from now on. If not, what was kept goes at once.
+    pub(crate) fn set_keeping(&self, peer: PeerId, on: bool) {
+        let ring = self.lane(peer).ring();
+        if ring.off.swap(!on, Ordering::Relaxed) == on && !on {
+            self.give_up(&mut ring.lock(), |_| true);
+        }
+    }
+
+    /// Gives the memory of what is too old back.
+    pub(crate) fn forget_old(&self, peer: PeerId, now: Instant) {
+        let horizon = self.stock().horizon(now);
+        self.give_up(&mut self.lane(peer).ring().lock(), |chunk| chunk.unused_since(horizon));
+    }
+
+    fn give_up(&self, chunks: &mut VecDeque<Chunk>, goes: impl Fn(&Chunk) -> bool) {
+        let before = chunks.len();
+        chunks.retain(|chunk| !goes(chunk));
+        (chunks.len()..before).for_each(|_| self.stock().unreserve());
+    }
+}
+
+impl Ring {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Chunk>> {
+        // A chunk is never half changed.
+        self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stock {
+    pub(crate) fn new(resending: Resending) -> Self {
+        Self { resending, chunks: AtomicUsize::new(0), hand: AtomicUsize::new(0) }
+    }
+
+    const fn most_per_ring(&self) -> usize {
+        self.resending.memory / chunk::BYTES
+    }
+
+    /// What was sent before this moment is too old.
+    fn horizon(&self, now: Instant) -> Instant {
+        let age = u64::try_from(self.resending.age.as_micros()).unwrap_or(u64::MAX);
+        Instant::from_micros(now.as_micros().saturating_sub(age))
+    }
+
+    /// Room for one more chunk, if there is any.
+    fn reserve(&self) -> bool {
+        let most = (self.resending.memory_of_all / chunk::BYTES).max(1);
+        let more = |chunks: usize| (chunks < most).then_some(chunks + 1);
+        self.chunks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    fn unreserve(&self) {
+        self.chunks.fetch_sub(1, Ordering::Relaxed);
+    }
+}
