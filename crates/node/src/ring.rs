@@ -105,14 +105,14 @@ impl PacketPath {
         &self,
         peer: PeerId,
         most: usize,
-        mut wanted: impl FnMut(Key, Instant) -> bool,
+        mut wanted: impl FnMut(Key) -> bool,
         now: Instant,
     ) -> Vec<Sent> {
         let horizon = self.stock().horizon(now);
         let chunks = self.lane(peer).ring().lock();
         let messages = chunks.iter().flat_map(|chunk| chunk.since(horizon));
-        let asked = messages.filter(|(key, at, _)| wanted(*key, *at));
-        asked.take(most).map(|(key, _, bytes)| Sent { key, datagram: chunk::restored(bytes) }).collect()
+        let asked = messages.filter(|(key, _)| wanted(*key));
+        asked.take(most).map(|(key, bytes)| Sent { key, datagram: chunk::restored(bytes) }).collect()
     }
 
     /// Whether anything that was sent to the peer can be sent again.

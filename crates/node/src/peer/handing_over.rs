@@ -9,7 +9,7 @@ use stead_noise::session::Session;
 use stead_wire::options::VcOption;
 use stead_wire::time::{Duration, Instant};
 
-use super::resumption::Step;
+use super::resumption::{Since, Step};
 use super::{Peer, sealing};
 use crate::drops::Discard;
 use crate::event::Happening;
@@ -77,14 +77,14 @@ impl Peer {
             match self.resumption.step(over.1.remote, turn.now) {
                 Step::Wait => return,
                 Step::Ask => self.ask_what_arrived(over, turn),
-                Step::Send(most, until) => self.send_round(most, until, over, turn),
+                Step::Send(most, told) => self.send_round(most, told, over, turn),
             }
         }
     }
 
     /// One round: what is missing, and, as far as there is room, what was held.
-    fn send_round(&mut self, most: usize, until: Instant, over: &Over, turn: &mut Turn<'_>) {
-        let wanted = |key: Key, at: Instant| at <= until && self.resumption.misses(key);
+    fn send_round(&mut self, most: usize, told: Option<Since>, over: &Over, turn: &mut Turn<'_>) {
+        let wanted = |key: Key| told.is_none_or(|since| since.covers(key)) && self.resumption.misses(key);
         let missing = turn.path.kept(self.about.id, most, wanted, turn.now);
         let mut round: Vec<Key> = missing.iter().map(|sent| sent.key).collect();
         let again = round.len();
@@ -109,6 +109,8 @@ impl Peer {
         self.resumption.on_round(round, again);
         if holds && left == 0 && again < most {
             self.resumption.flow(turn.now);
+            // Before the question, so that its answer tells of it.
+            self.release_held(usize::MAX, over, turn);
         }
         if sent == 0 {
             self.resumption.end(turn.now);
@@ -120,7 +122,8 @@ impl Peer {
     /// Asks for proof that the path works, together with what arrived: the answer comes with the same from the peer.
     fn ask_what_arrived(&mut self, (session, active): &Over, turn: &mut Turn<'_>) {
         let (rtt, now) = (self.paths.rtt(), turn.now);
-        let Some(token) = self.resumption.ask(|| turn.fresh_challenge(), rtt, now) else { return };
+        let key = (session.remote(), session.sent());
+        let Some(token) = self.resumption.ask(|| turn.fresh_challenge(), key, rtt, now) else { return };
         let mut options = vec![VcOption::PathChallenge(token)];
         options.extend(self.lane.received_reports());
         let to = (active.remote, active.local.map(|point| point.ip()));

@@ -86,9 +86,23 @@ enum Question {
     /// The peer is to be asked at this moment what it has received.
     Due(Instant),
     /// It was asked.
-    Asked { token: ChallengeToken, first: Instant, attempts: u32, retry_at: Instant },
-    /// It told what it has received: of what was sent until this moment, if it was asked for it.
-    Told(Option<Instant>),
+    Asked { token: ChallengeToken, since: Since, attempts: u32, retry_at: Instant },
+    /// It told what it has received, asked for it or not.
+    Told(Option<Since>),
+}
+
+/// When the peer was asked first, and what the first question was called: the answer tells of what was sealed before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Since {
+    at: Instant,
+    key: Key,
+}
+
+impl Since {
+    /// Whether a message was sealed before: of another session any, since none begins before a question is answered.
+    pub(super) fn covers(&self, (session, counter): Key) -> bool {
+        session != self.key.0 || counter < self.key.1
+    }
 }
 
 /// What is to be done next.
@@ -98,8 +112,8 @@ pub(super) enum Step {
     Wait,
     /// Ask the peer what it has received.
     Ask,
-    /// Send so many datagrams again of those missing that were sent until then, or first.
-    Send(usize, Instant),
+    /// Send so many datagrams: again those missing of what the peer told of, or first what was held.
+    Send(usize, Option<Since>),
 }
 
 impl Resumption {
@@ -122,12 +136,12 @@ impl Resumption {
     /// An echo: if it answers the question of the run under way, the time that took, where it can be told.
     pub(crate) fn on_response(&mut self, token: ChallengeToken, now: Instant) -> Option<Option<Duration>> {
         let run = self.run.as_mut()?;
-        let Question::Asked { token: asked, first, attempts, .. } = run.question else { return None };
+        let Question::Asked { token: asked, since, attempts, .. } = run.question else { return None };
         if asked != token {
             return None;
         }
-        run.question = Question::Told(Some(first));
-        Some((attempts == 1).then(|| now - first))
+        run.question = Question::Told(Some(since));
+        Some((attempts == 1).then(|| now - since.at))
     }
 
     /// A contact began anew: the peer may be another program by now, and has none of the old sessions.
@@ -224,8 +238,8 @@ impl Resumption {
     }
 
     /// What became of the last round decides how much may go in the next.
-    fn judge(&mut self, remote: SocketAddr, asked: Option<Instant>, now: Instant) -> Step {
-        if self.heard_at < asked {
+    fn judge(&mut self, remote: SocketAddr, asked: Option<Since>, now: Instant) -> Step {
+        if self.heard_at < asked.map(|since| since.at) {
             // It answers without telling what it has received, so it is not known what it has not.
             self.heard.clear();
         }
@@ -242,23 +256,24 @@ impl Resumption {
             self.end(now);
             return Step::Wait;
         }
-        Step::Send(window, asked.unwrap_or(now))
+        Step::Send(window, asked)
     }
 
-    /// The question to ask now: the same again if it was asked before.
+    /// The question to ask now, in a message called `key`: the same again if it was asked before.
     pub(super) fn ask(
         &mut self,
         fresh: impl FnOnce() -> ChallengeToken,
+        key: Key,
         rtt: Option<Duration>,
         now: Instant,
     ) -> Option<ChallengeToken> {
         let run = self.run.as_mut()?;
-        let (token, first, attempts) = match run.question {
-            Question::Asked { token, first, attempts, .. } => (token, first, attempts),
-            Question::Due(_) | Question::Told(_) => (fresh(), now, 0),
+        let (token, since, attempts) = match run.question {
+            Question::Asked { token, since, attempts, .. } => (token, since, attempts),
+            Question::Due(_) | Question::Told(_) => (fresh(), Since { at: now, key }, 0),
         };
         let patience = (rtt.unwrap_or(UNMEASURED) * 2).clamp(PATIENCE.0, PATIENCE.1);
-        run.question = Question::Asked { token, first, attempts: attempts + 1, retry_at: now + patience };
+        run.question = Question::Asked { token, since, attempts: attempts + 1, retry_at: now + patience };
         Some(token)
     }
 

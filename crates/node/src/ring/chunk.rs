@@ -72,12 +72,12 @@ impl Chunk {
         self.rows.last().is_none_or(|last| last.at < horizon)
     }
 
-    /// Every message that was sent since `horizon`, and when.
-    pub(super) fn since(&self, horizon: Instant) -> impl Iterator<Item = (Key, Instant, &[u8])> {
+    /// Every message that was sent since `horizon`.
+    pub(super) fn since(&self, horizon: Instant) -> impl Iterator<Item = (Key, &[u8])> {
         let young = self.rows.iter().filter(move |row| row.at >= horizon);
         young.flat_map(|row| {
             let messages = self.bytes[row.start..row.start + row.len].chunks(row.stride);
-            messages.filter_map(|message| Some((key_of(message)?, row.at, message)))
+            messages.filter_map(|message| Some((key_of(message)?, message)))
         })
     }
 }

@@ -11,6 +11,7 @@ mod plain;
 mod relayed;
 mod rendezvous;
 mod restarts;
+mod resumption;
 mod troubles;
 mod tunnel;
 mod wireguard;
