@@ -25,7 +25,7 @@ pub mod warning;
 
 mod conflicts;
 mod document;
-mod likely;
+pub mod likely;
 mod raw;
 mod resolve;
 mod secrets;

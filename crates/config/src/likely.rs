@@ -1,7 +1,8 @@
 //! Which known word a misspelt one probably was.
 
 /// The candidate closest to `word`, if it is close enough that a person would see the slip.
-pub(crate) fn among(word: &str, candidates: &[&'static str]) -> Option<&'static str> {
+#[must_use]
+pub fn among<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let folded = word.to_ascii_lowercase().replace('-', "_");
     candidates
         .iter()

@@ -17,8 +17,8 @@ mod service_report;
 
 pub use client::{ControlError, ask};
 pub use report::{
-    AttachmentReport, ConnectionReport, CurrentReport, OriginalReport, PathReport, PeerKind, PeerReport,
-    PeerState, RegistrationReport, RelayedReport, StatusReport,
+    AttachmentReport, ConnectionReport, CurrentReport, OrderReport, OriginalReport, PathReport, PeerKind,
+    PeerReport, PeerState, RegistrationReport, RelayedReport, StatusReport,
 };
 pub use server::{BindError, Question, Server};
 pub use service_report::{HeldReport, NotificationReport, PublicationReport, RelayReport, ServiceReport};
@@ -26,17 +26,29 @@ pub use service_report::{HeldReport, NotificationReport, PublicationReport, Rela
 /// Version of requests and replies. A client refuses any other.
 pub const VERSION: u32 = 1;
 
-/// Longest request a client may send, newline included. Requests are a few dozen bytes.
-pub const LONGEST_REQUEST: usize = 4096;
+/// Longest request a client may send, newline included: an order that names a thousand peers.
+pub const LONGEST_REQUEST: usize = 64 << 10;
 
 /// What a client may ask.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Request {
     /// A [`StatusReport`], or a [`ServiceReport`] of a subscribe-notify service.
     Status,
     /// A [`ConnectionReport`] for each active connection.
     Connections,
+    /// Holds the traffic of some peers until they are resumed; an [`OrderReport`] for each.
+    Suspend {
+        /// Names or public keys; all peers if there are none.
+        #[serde(default)]
+        peers: Vec<String>,
+    },
+    /// Lets the traffic of some peers flow again, and asks them at once; an [`OrderReport`] for each.
+    Resume {
+        /// Names or public keys; all peers if there are none.
+        #[serde(default)]
+        peers: Vec<String>,
+    },
     /// Ends the daemon in good order.
     Stop,
 }
@@ -61,6 +73,15 @@ pub enum Outcome {
     Service(Box<ServiceReport>),
     /// To [`Request::Connections`].
     Connections(Vec<ConnectionReport>),
+    /// To [`Request::Suspend`] and [`Request::Resume`].
+    Ordered(Vec<OrderReport>),
+    /// To the same, if one of the peers is none; then nothing was done for the others either.
+    UnknownPeer {
+        /// What the request called it.
+        name: String,
+        /// What the peers are called.
+        peers: Vec<String>,
+    },
     /// To [`Request::Stop`]: the daemon is about to end.
     Stopped(bool),
     /// The request was not understood or cannot be served; says why.
@@ -89,6 +110,14 @@ mod tests {
         assert_eq!(
             serde_json::from_str::<Request>(r#"{"command":"connections"}"#).unwrap(),
             Request::Connections
+        );
+        assert_eq!(
+            serde_json::from_str::<Request>(r#"{"command":"suspend"}"#).unwrap(),
+            Request::Suspend { peers: Vec::new() }
+        );
+        assert_eq!(
+            serde_json::to_string(&Request::Resume { peers: vec!["home".into()] }).unwrap(),
+            r#"{"command":"resume","peers":["home"]}"#
         );
         assert_eq!(
             serde_json::to_string(&Reply::from(Outcome::Stopped(true))).unwrap(),

@@ -18,7 +18,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stead_node::{Command, Node, Settings};
+use stead_node::{Command, Node, Order, Settings};
 use stead_wire::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -230,14 +230,20 @@ impl Daemon {
     }
 
     /// Answers a client; true if it asked the daemon to end.
-    fn answer(&self, question: Question) -> bool {
+    fn answer(&mut self, question: Question) -> bool {
         let now = clock::now();
-        let outcome = match question.request {
+        let outcome = match &question.request {
             Request::Status => {
                 report::status(&self.about, self.node.handle_command(Command::Status, now), now)
             }
             Request::Connections => {
                 report::connections(self.node.handle_command(Command::Connections, now), now)
+            }
+            Request::Suspend { peers } => {
+                report::obeyed(self.node.handle_order(Order::Suspend, peers, now), now)
+            }
+            Request::Resume { peers } => {
+                report::obeyed(self.node.handle_order(Order::Resume, peers, now), now)
             }
             Request::Stop => Outcome::Stopped(true),
         };

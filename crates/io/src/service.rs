@@ -220,7 +220,7 @@ impl ServiceDaemon {
 
     /// Answers a client of the control socket; true if it asked the service to end.
     fn answer(&self, question: Question) -> bool {
-        let outcome = match question.request {
+        let outcome = match &question.request {
             Request::Status => {
                 let status = self.service.status(clock::now());
                 Outcome::Service(Box::new(report::report(self.port, status, &self.exits.drops)))
@@ -228,6 +228,9 @@ impl ServiceDaemon {
             Request::Connections => {
                 Outcome::Error("a subscribe-notify service has no connections; ask for its status".into())
             }
+            Request::Suspend { .. } | Request::Resume { .. } => Outcome::Error(
+                "a subscribe-notify service has no traffic of its own; ask the node that has".into(),
+            ),
             Request::Stop => Outcome::Stopped(true),
         };
         // A client that has gone needs no answer.

@@ -128,7 +128,7 @@ fn cabled() -> Option<(Host, Host)> {
 fn ask(folder: &Path, address: &str, request: Request) -> Outcome {
     let path = folder.join(format!("{address}.sock"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(control::ask(&path, request)).unwrap().outcome
+    runtime.block_on(control::ask(&path, &request)).unwrap().outcome
 }
 
 fn status(folder: &Path, address: &str) -> StatusReport {

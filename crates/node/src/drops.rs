@@ -44,6 +44,8 @@ reasons! {
     ForgedHandshake = "forged-handshake",
     /// An initiation with a timestamp not newer than the newest of that peer.
     ReplayedHandshake = "replayed-handshake",
+    /// A handshake of a peer that is suspended on order: it is answered when that ends.
+    Suspended = "suspended",
     /// A response or cookie for a handshake that is not in flight.
     UnsolicitedHandshake = "unsolicited-handshake",
     /// A cookie reply that does not open.

@@ -89,6 +89,10 @@ pub struct Ends {
 /// Why traffic to a peer is suspended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Suspension {
+    /// Somebody ordered it, and only an order ends it.
+    Ordered,
+    /// An order ended the suspension and the peer has not confirmed that it hears us.
+    Resuming,
     /// This host is attached to no network that leads to the peer.
     Detached,
     /// We moved and the peer has not confirmed it yet.
@@ -119,9 +123,26 @@ impl fmt::Display for Ends {
     }
 }
 
+impl Suspension {
+    /// The reason as a stable, greppable word.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Resuming => "resuming",
+            Self::Detached => "detached",
+            Self::Moving => "moving",
+            Self::PeerMoving => "peer-moving",
+            Self::Silent => "silent",
+        }
+    }
+}
+
 impl fmt::Display for Suspension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Ordered => "on order, until `stead resume`",
+            Self::Resuming => "resumed on order, the peer has not answered yet",
             Self::Detached => "no network leads to the peer",
             Self::Moving => "we moved",
             Self::PeerMoving => "the peer moved",

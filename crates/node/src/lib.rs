@@ -28,7 +28,9 @@ pub use attachment::{Cause, LocalAddress, LocalAttachment, LocalRoute};
 pub use drops::{Discard, Drops};
 pub use event::{Ends, Event, Happening, Mover, Suspension};
 pub use lane::LaneTraffic;
-pub use node::{Answer, Command, ConnectionStatus, Node, NodeStatus, Outlet, Wake};
+pub use node::{
+    Answer, Command, ConnectionStatus, Node, NodeStatus, Obeyed, Order, Outlet, UnknownPeer, Wake,
+};
 pub use notice::{Arrival, Notice, Sighting, Transmit};
 pub use packet_path::{FlowCursor, Grant, Inbound, Outbound, PacketPath, Verdict};
 pub use peer::{Condition, PathStatus, PeerKind, PeerStatus, ResumptionStatus};

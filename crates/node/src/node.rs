@@ -12,6 +12,7 @@ mod commands;
 mod founding;
 mod ground;
 mod handshakes;
+mod orders;
 mod outlet;
 mod wakes;
 
@@ -36,6 +37,7 @@ use crate::relay::{RelayAddress, is_made_up};
 use crate::turn::Turn;
 
 pub use self::commands::{Answer, Command, ConnectionStatus, NodeStatus};
+pub use self::orders::{Obeyed, Order, UnknownPeer};
 pub use self::outlet::Outlet;
 pub use self::wakes::Wake;
 

@@ -13,6 +13,7 @@ mod moving;
 mod negotiation;
 mod non_migrator;
 mod options;
+mod orders;
 mod paths;
 mod requests;
 mod resumption;
@@ -65,6 +66,8 @@ pub(crate) struct Peer {
     stage: Stage,
     resumption: Resumption,
     suspended: Option<(Suspension, Instant)>,
+    /// Since when somebody wants the peer suspended.
+    ordered: Option<Instant>,
     moves: Moves,
     /// When we last chose a path, by the first answer to our updates.
     chosen_at: Option<Instant>,
@@ -124,6 +127,7 @@ impl Peer {
             stage: Stage::default(),
             resumption: Resumption::default(),
             suspended: None,
+            ordered: None,
             moves: Moves::default(),
             chosen_at: None,
             keepalive_tried: None,
@@ -136,6 +140,15 @@ impl Peer {
         &self.about.name
     }
 
+    pub(crate) const fn key(&self) -> PublicKey {
+        self.about.key
+    }
+
+    /// Why and since when its traffic is suspended.
+    pub(crate) const fn suspended(&self) -> Option<(Suspension, Instant)> {
+        self.suspended
+    }
+
     /// Our index of the session in use.
     pub(crate) fn session_index(&self, now: Instant) -> Option<u32> {
         self.handshaking.sealing(now).map(|session| session.local().0)
@@ -143,7 +156,8 @@ impl Peer {
 
     /// An inner packet that the packet path could not send: held until it can go.
     pub(crate) fn handle_packet(&mut self, packet: &[u8], turn: &mut Turn<'_>) {
-        if self.handshaking.sealing(turn.now).is_none() && self.paths.candidates().is_empty() {
+        let unknown = self.handshaking.sealing(turn.now).is_none() && self.paths.candidates().is_empty();
+        if unknown && !self.plays_dead() {
             if !turn.can_look_up {
                 turn.path.drops().count(Discard::NoEndpoint);
                 return;
@@ -157,6 +171,9 @@ impl Peer {
 
     /// Something waits for the peer: a session is needed, and the peer must know where we are.
     fn want(&mut self, turn: &mut Turn<'_>) {
+        if self.plays_dead() {
+            return;
+        }
         match self.handshaking.sealing(turn.now).cloned() {
             None => self.handshaking.begin(&self.every_target(turn), turn),
             Some(session) if self.migrator.unannounced() => {
@@ -183,7 +200,11 @@ impl Peer {
 
     /// Whether, why and since when packets are held.
     fn suspension(&self) -> Option<(Suspension, Instant)> {
-        self.migrator.suspension().or_else(|| self.non_migrator.suspension())
+        let moving = self.migrator.suspension().or_else(|| self.non_migrator.suspension());
+        match self.ordered {
+            Some(since) => Some((Suspension::Ordered, moving.map_or(since, |(_, held)| held.min(since)))),
+            None => moving,
+        }
     }
 
     /// After any input: lets packets flow or holds them, as the machines' states now say.

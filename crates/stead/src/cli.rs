@@ -28,6 +28,17 @@ pub(crate) enum Command {
     Sns(SnsArgs),
     Status(StatusArgs),
     Connections(ConnectionsArgs),
+    /// Hold the traffic of peers until `stead resume`
+    ///
+    /// Connections stay: what applications send is kept and their TCP is answered here meanwhile, so that
+    /// it waits and does not give up. The peer notices the silence and does the same. For scripts, and for the
+    /// moment before a host sleeps; neither a wake nor a move ends it, only `stead resume` or the daemon's end.
+    Suspend(OrderArgs),
+    /// Let the traffic of suspended peers flow again
+    ///
+    /// Asks them at once, from wherever this host is by now; what was held goes first. A peer that is not
+    /// suspended on order, but is being looked for, is asked at once too.
+    Resume(OrderArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -157,6 +168,34 @@ pub(crate) struct ConnectionsArgs {
     pub(crate) json: bool,
 }
 
+/// Whom an order is for.
+#[derive(Args, Debug)]
+pub(crate) struct OrderArgs {
+    /// The peers, by name or public key; all of them if none is given
+    #[arg(value_name = "PEER")]
+    pub(crate) peers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) daemon: NamedDaemonArgs,
+    /// Print one line of JSON; durations in microseconds
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which running node to order; the arguments are its peers.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub(crate) struct NamedDaemonArgs {
+    /// The configuration it was started with; not needed if only one is running
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The interface it runs
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
+    /// Its control socket
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
 /// Which running node to ask.
 #[derive(Args, Debug)]
 #[group(multiple = false)]
@@ -205,6 +244,15 @@ mod tests {
         assert!(Cli::try_parse_from(["stead", "status", "--socket", "s", "--json"]).is_ok());
         assert!(Cli::try_parse_from(["stead", "status", "a.yaml", "--socket", "s"]).is_err());
         assert!(Cli::try_parse_from(["stead", "connections", "-i", "a", "--socket", "s"]).is_err());
+    }
+
+    #[test]
+    fn orders_are_for_any_number_of_peers() {
+        let all = Cli::try_parse_from(["stead", "suspend", "--json"]).unwrap();
+        assert!(matches!(all.command, Command::Suspend(arguments) if arguments.peers.is_empty()));
+        let two = Cli::try_parse_from(["stead", "resume", "home", "phone", "-i", "stead1"]).unwrap();
+        assert!(matches!(two.command, Command::Resume(arguments) if arguments.peers == ["home", "phone"]));
+        assert!(Cli::try_parse_from(["stead", "resume", "--config", "a.yaml", "--socket", "s"]).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod daemon;
 pub(crate) mod init;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod order;
 pub(crate) mod pubkey;
 pub(crate) mod sns;
 pub(crate) mod status;

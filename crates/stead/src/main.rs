@@ -36,6 +36,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Sns(arguments) => commands::sns::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Connections(arguments) => commands::connections::run(&arguments),
+        Command::Suspend(arguments) => commands::order::suspend(&arguments),
+        Command::Resume(arguments) => commands::order::resume(&arguments),
         Command::Completions(arguments) => commands::completions::run(&arguments),
         Command::Man(arguments) => commands::man::run(&arguments),
     }

@@ -1,6 +1,7 @@
 //! Answers as people read them: quantities, tables, reports.
 
 pub(crate) mod connections;
+pub(crate) mod order;
 pub(crate) mod quantity;
 pub(crate) mod service;
 pub(crate) mod status;

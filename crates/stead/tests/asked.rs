@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use stead_io::control::{Outcome, Question, Request, Server, StatusReport};
+use stead_io::control::{OrderReport, Outcome, Question, Request, Server, StatusReport};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -40,7 +40,21 @@ fn answer(request: Request) -> Outcome {
     match request {
         Request::Status => Outcome::Status(Box::new(status())),
         Request::Connections => Outcome::Connections(Vec::new()),
+        Request::Suspend { peers } if peers.iter().any(|name| name != "home") => {
+            Outcome::UnknownPeer { name: peers[0].clone(), peers: vec!["home".into(), "phone".into()] }
+        }
+        Request::Suspend { .. } => Outcome::Ordered(vec![ordered("ordered")]),
+        Request::Resume { .. } => Outcome::Ordered(vec![ordered("resuming")]),
         Request::Stop => Outcome::Error("not today".into()),
+    }
+}
+
+fn ordered(because: &str) -> OrderReport {
+    OrderReport {
+        peer: "home".into(),
+        changed: true,
+        held_because: Some(because.into()),
+        held_since: Some(1_000),
     }
 }
 
@@ -98,4 +112,42 @@ fn an_empty_table_of_connections_says_so() {
     let daemon = Daemon::start();
     let output = stead(&["connections"], &daemon.socket());
     assert_eq!((output.status.code(), stdout(&output)), (Some(0), "No active connections\n"));
+}
+
+#[test]
+fn orders_say_what_became_of_them() {
+    let daemon = Daemon::start();
+    assert_eq!(stdout(&stead(&["suspend"], &daemon.socket())), "home: suspended\n");
+    assert_eq!(
+        stdout(&stead(&["resume", "home"], &daemon.socket())),
+        "home: resumed; the peer is asked, traffic flows as soon as it answers\n"
+    );
+    let json = stead(&["resume", "--json"], &daemon.socket());
+    assert_eq!(
+        stdout(&json),
+        "[{\"peer\":\"home\",\"changed\":true,\"held_because\":\"resuming\",\"held_since\":1000}]\n"
+    );
+}
+
+#[test]
+fn an_order_for_somebody_unknown_names_who_was_perhaps_meant() {
+    let daemon = Daemon::start();
+    let refused = |name| String::from_utf8(stead(&["suspend", name], &daemon.socket()).stderr).unwrap();
+    assert_eq!(
+        refused("hoem"),
+        "error: no peer is called `hoem`\nhint: did you mean `home`? Nothing was done for any peer\n"
+    );
+    assert_eq!(
+        refused("office"),
+        "error: no peer is called `office`\nhint: the peers are home, phone; nothing was done for any of them\n"
+    );
+}
+
+#[test]
+fn an_order_without_a_daemon_says_how_to_start_one() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let output = stead(&["suspend"], &nowhere.path().join("nobody.sock"));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("no daemon is running") && text.contains("stead up"), "{text}");
 }

@@ -70,7 +70,7 @@ pub enum ControlError {
 ///
 /// # Errors
 /// See [`ControlError`]; a reply that reports an error is [`ControlError::Refused`].
-pub async fn ask(path: &Path, request: Request) -> Result<Reply, ControlError> {
+pub async fn ask(path: &Path, request: &Request) -> Result<Reply, ControlError> {
     let line = match timeout(PATIENCE, exchange(path, request)).await {
         Ok(Ok(line)) => line,
         Ok(Err(error)) => return Err(connect_error(path, error)),
@@ -84,9 +84,9 @@ pub async fn ask(path: &Path, request: Request) -> Result<Reply, ControlError> {
     }
 }
 
-async fn exchange(path: &Path, request: Request) -> io::Result<Vec<u8>> {
+async fn exchange(path: &Path, request: &Request) -> io::Result<Vec<u8>> {
     let stream = Stream::connect(socket_name(path)?).await?;
-    let mut line = serde_json::to_vec(&request)?;
+    let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     (&stream).write_all(&line).await?;
 
@@ -128,7 +128,7 @@ mod tests {
     async fn without_a_daemon_the_error_says_how_to_start_one() {
         let folder = tempfile::tempdir().unwrap();
 
-        let error = ask(&folder.path().join("nobody.sock"), Request::Status).await.unwrap_err();
+        let error = ask(&folder.path().join("nobody.sock"), &Request::Status).await.unwrap_err();
 
         assert!(matches!(error, ControlError::NotRunning { .. }), "{error:?}");
         assert!(error.to_string().contains("stead up"), "{error}");

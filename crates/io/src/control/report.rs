@@ -94,6 +94,9 @@ pub struct PeerReport {
     pub state: PeerState,
     /// Microseconds for which its traffic has been held; absent unless held.
     pub held_since: Option<u64>,
+    /// Why: `ordered`, `resuming`, `detached`, `moving`, `peer-moving`, `silent`; absent unless held.
+    #[serde(default)]
+    pub held_because: Option<String>,
     /// Packets held now.
     pub held_packets: u64,
     /// The active path, once there is one.
@@ -152,6 +155,19 @@ pub enum PeerState {
     Unproven,
     /// Both directions were proven lately.
     Proven,
+}
+
+/// What became of an order to suspend or to resume a peer.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct OrderReport {
+    /// Its name in the configuration.
+    pub peer: String,
+    /// Whether the order changed something; `false` if it had been given before.
+    pub changed: bool,
+    /// Why its traffic is held now, a stable word as in [`PeerReport::held_because`]; absent if it flows.
+    pub held_because: Option<String>,
+    /// Microseconds for which it has been held; absent unless held.
+    pub held_since: Option<u64>,
 }
 
 /// The active path to a peer.

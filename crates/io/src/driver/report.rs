@@ -1,15 +1,15 @@
 //! From the node's status to the control socket's reports: moments become ages.
 
 use stead_node::{
-    Answer, Condition, ConnectionStatus, LocalAttachment, NodeStatus, PathStatus, PeerKind, PeerStatus,
-    ServiceStatus,
+    Answer, Condition, ConnectionStatus, LocalAttachment, NodeStatus, Obeyed, PathStatus, PeerKind,
+    PeerStatus, ServiceStatus, UnknownPeer,
 };
 use stead_wire::time::Instant;
 
 use super::About;
 use crate::control::{
-    self, AttachmentReport, ConnectionReport, CurrentReport, OriginalReport, Outcome, PathReport, PeerReport,
-    PeerState, RegistrationReport, RelayedReport, StatusReport,
+    self, AttachmentReport, ConnectionReport, CurrentReport, OrderReport, OriginalReport, Outcome,
+    PathReport, PeerReport, PeerState, RegistrationReport, RelayedReport, StatusReport,
 };
 
 /// The node's answer to a question about its status.
@@ -27,6 +27,23 @@ pub(super) fn connections(answer: Answer, now: Instant) -> Outcome {
             Outcome::Connections(rows.into_iter().map(|row| connection_report(row, now)).collect())
         }
         Answer::Status(_) => misunderstood(),
+    }
+}
+
+/// What became of an order.
+pub(super) fn obeyed(obeyed: Result<Vec<Obeyed>, UnknownPeer>, now: Instant) -> Outcome {
+    match obeyed {
+        Ok(obeyed) => Outcome::Ordered(obeyed.into_iter().map(|one| order_report(one, now)).collect()),
+        Err(UnknownPeer { name, peers }) => Outcome::UnknownPeer { name, peers },
+    }
+}
+
+fn order_report(obeyed: Obeyed, now: Instant) -> OrderReport {
+    OrderReport {
+        peer: obeyed.peer,
+        changed: obeyed.changed,
+        held_because: obeyed.suspended.map(|(why, _)| why.label().to_owned()),
+        held_since: obeyed.suspended.map(|(_, since)| age(since, now)),
     }
 }
 
@@ -99,6 +116,10 @@ fn peer_report(peer: PeerStatus, now: Instant) -> PeerReport {
             Condition::Proven => PeerState::Proven,
         },
         held_since: age(peer.held_since),
+        held_because: match peer.condition {
+            Condition::Held(why) => Some(why.label().to_owned()),
+            _ => None,
+        },
         held_packets: peer.held_packets as u64,
         path: peer.path.map(path_report),
         relayed: peer

@@ -181,7 +181,8 @@ impl Handshaking {
         }
     }
 
-    fn abandon(&mut self, turn: &mut Turn<'_>) {
+    /// Takes back whatever is asked: no answer is waited for any more.
+    pub(crate) fn abandon(&mut self, turn: &mut Turn<'_>) {
         if let Some(flight) = self.flight.take() {
             turn.flights.remove(&flight.initiator.index());
         }

@@ -18,6 +18,9 @@ impl Peer {
     ///
     /// `needed` tells that the table has connections with this peer, which then must hear of it at once.
     pub(crate) fn on_attachment(&mut self, before: &LocalAttachment, needed: bool, turn: &mut Turn<'_>) {
+        if self.plays_dead() {
+            return self.move_unheard(before, turn);
+        }
         if self.paths.active().is_none() && !self.handshaking.in_flight() {
             // Never met. What waits for it waited for a network.
             if self.stage.len() > 0 || self.about.persistent_keepalive.is_some() {
@@ -54,7 +57,7 @@ impl Peer {
     ///
     /// The peer may have chosen another of our addresses than we would have: as long as that one is there, and
     /// our choice stays what it was, nothing moved.
-    fn moved(&self, before: &LocalAttachment, turn: &Turn<'_>) -> bool {
+    pub(super) fn moved(&self, before: &LocalAttachment, turn: &Turn<'_>) -> bool {
         // A handshake under way towards everywhere: whatever leads anywhere counts.
         let Some(active) = self.paths.active() else {
             return self.paths.targets(before) != self.paths.targets(turn.attachment);
@@ -70,7 +73,12 @@ impl Peer {
     }
 
     /// Without a session the handshake itself tells the peer where we are.
-    fn ask_from_new_place(&mut self, needed: bool, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) {
+    pub(super) fn ask_from_new_place(
+        &mut self,
+        needed: bool,
+        targets: &[(SocketAddr, IpAddr)],
+        turn: &mut Turn<'_>,
+    ) {
         self.migrator.settle();
         let targets: Vec<Target> = targets.iter().map(|(remote, local)| (*remote, Some(*local))).collect();
         if needed || self.handshaking.in_flight() {
@@ -79,7 +87,12 @@ impl Peer {
     }
 
     /// A plain peer learns of our move by any message from the new place, as WireGuard says.
-    fn roam(&mut self, session: &Arc<Session>, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) {
+    pub(super) fn roam(
+        &mut self,
+        session: &Arc<Session>,
+        targets: &[(SocketAddr, IpAddr)],
+        turn: &mut Turn<'_>,
+    ) {
         self.migrator.settle();
         let Some((remote, local)) = targets.first().copied() else { return };
         self.moves.confirm();

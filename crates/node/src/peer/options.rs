@@ -25,7 +25,7 @@ use crate::turn::Turn;
 
 /// Options of one message that are looked at: several times what any message of ours has. An answer may be longer
 /// than its question, and must fit a datagram.
-const MOST_OPTIONS: usize = 16;
+pub(super) const MOST_OPTIONS: usize = 16;
 
 /// How long after its last proof a direct path is kept although the peer proves that a relay reaches it.
 const DIRECT_TRUSTED_FOR: Duration = Duration::from_secs(2);
@@ -55,6 +55,9 @@ impl Peer {
     ) {
         let Some(session) = self.handshaking.by_index(index).cloned() else { return };
         let (arrival, bytes) = from;
+        if self.plays_dead() {
+            return self.overhear(arrival, encoded, turn);
+        }
         let mut delivery = Delivery {
             session,
             arrival,

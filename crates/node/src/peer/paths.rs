@@ -110,6 +110,11 @@ impl Paths {
         self.public = Some(points.contains(&apparent));
     }
 
+    /// Takes where the peer speaks from, unproven.
+    pub(crate) fn appear(&mut self, source: SocketAddr) {
+        self.apparent = Some(source).filter(could_be_a_peer_s);
+    }
+
     /// Takes what reaches the peer if nothing direct does.
     pub(crate) const fn relay(&mut self, relay: Option<SocketAddr>) {
         self.relay = relay;

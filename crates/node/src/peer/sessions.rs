@@ -19,7 +19,7 @@ impl Peer {
         let ages = self.handshaking.sealing(turn.now).is_some_and(|session| {
             session.wants_rekey_on_send(turn.now) || session.wants_rekey_on_receive(turn.now)
         });
-        if ages {
+        if ages && !self.plays_dead() {
             let targets = self.likely_targets(turn);
             self.handshaking.begin(&targets, turn);
         }
@@ -33,6 +33,9 @@ impl Peer {
         arrival: Arrival,
         turn: &mut Turn<'_>,
     ) -> Result<(), Discard> {
+        if self.plays_dead() {
+            return Err(Discard::Suspended);
+        }
         self.handshaking.on_initiation(responder, sender, arrival, turn)?;
         self.lane.stamp_received(false, true, turn.now);
         // A plain peer roams by any authenticated message, as WireGuard says. A VC enhanced one has to prove the
@@ -84,6 +87,9 @@ impl Peer {
     /// A message in a session not yet in use, or from an address that is not the active path's.
     pub(crate) fn on_unexpected(&mut self, index: SessionIndex, from: (Arrival, usize), turn: &mut Turn<'_>) {
         let (arrival, bytes) = from;
+        if self.plays_dead() {
+            return;
+        }
         self.on_first_message(index, arrival, turn);
         if self.paths.active_remote() == Some(arrival.source) {
             return;
@@ -99,6 +105,9 @@ impl Peer {
     /// If this is the first message of a session that we responded to, the session is in use from now on, and the
     /// path that our response took is proven.
     pub(crate) fn on_first_message(&mut self, index: SessionIndex, arrival: Arrival, turn: &mut Turn<'_>) {
+        if self.plays_dead() {
+            return;
+        }
         let anew = self.handshaking.sealing(turn.now).is_none();
         let Some(confirmed) = self.handshaking.on_confirmation(index, turn) else { return };
         self.on_contact(anew, turn);

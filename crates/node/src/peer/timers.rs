@@ -113,8 +113,10 @@ impl Peer {
         if !self.negotiation.enhanced()
             && self.lane.unanswered_since().is_some_and(|since| turn.now >= since + SILENCE)
         {
-            let targets = self.every_target(turn);
-            self.handshaking.begin(&targets, turn);
+            if !self.plays_dead() {
+                let targets = self.every_target(turn);
+                self.handshaking.begin(&targets, turn);
+            }
             self.lane.forget_unanswered();
         }
     }

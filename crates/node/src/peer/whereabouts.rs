@@ -56,6 +56,9 @@ impl Peer {
     pub(crate) fn on_whereabouts(&mut self, whereabouts: Whereabouts, turn: &mut Turn<'_>) {
         let Whereabouts { apparent, points } = whereabouts;
         self.paths.learn(apparent, &points);
+        if self.plays_dead() {
+            return;
+        }
         let there = self.paths.active_remote() == Some(apparent) && self.paths.validated();
         match self.handshaking.sealing(turn.now).cloned() {
             None => {
@@ -77,6 +80,9 @@ impl Peer {
     pub(crate) fn on_relay(&mut self, relay: Option<SocketAddr>, turn: &mut Turn<'_>) {
         let ended = self.paths.relayed() && self.paths.active_remote() != relay;
         self.paths.relay(relay);
+        if self.plays_dead() {
+            return;
+        }
         match self.handshaking.sealing(turn.now).cloned() {
             Some(session) if ended && self.flowing() => {
                 self.announce(Some(Suspension::Silent), &session, turn);
@@ -161,6 +167,9 @@ impl Peer {
     /// Since when packets wait for somebody to find the peer. On a network that leads to none of the places where it
     /// was, they do; without a network nobody could be asked. A session tells nothing while a new one is asked for in vain.
     pub(super) fn looks(&self, turn: &Turn<'_>) -> Option<Instant> {
+        if self.plays_dead() {
+            return None;
+        }
         let attached = !turn.attachment.addresses.is_empty();
         let waits = match self.handshaking.sealing(turn.now) {
             None => self.stage.len() > 0 || self.handshaking.in_flight(),

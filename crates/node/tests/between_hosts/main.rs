@@ -7,6 +7,7 @@ mod moves;
 mod nats;
 mod numbers;
 mod options;
+mod orders;
 mod plain;
 mod relayed;
 mod rendezvous;

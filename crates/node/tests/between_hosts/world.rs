@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use stead_node::{
-    Arrival, Cause, Event, LocalAddress, LocalAttachment, Node, Outlet, PeerSettings, Resending, Settings,
-    Transmit,
+    Arrival, Cause, Event, LocalAddress, LocalAttachment, Node, Obeyed, Order, Outlet, PeerSettings,
+    Resending, Settings, Transmit,
 };
 use stead_noise::keys::{PublicKey, StaticSecret};
 use stead_wire::time::{Duration, Instant, UnixTime};
@@ -165,7 +165,7 @@ impl World {
     }
 
     pub(crate) fn host(&mut self, number: u8, addresses: &[&str], peers: Vec<PeerSettings>) -> HostId {
-        let node = self.node(number, &peers, number);
+        let node = self.new_node(number, &peers, number);
         self.hosts.push(Host {
             node,
             peers,
@@ -183,7 +183,7 @@ impl World {
         id
     }
 
-    fn node(&self, number: u8, peers: &[PeerSettings], seed: u8) -> Node {
+    fn new_node(&self, number: u8, peers: &[PeerSettings], seed: u8) -> Node {
         let settings = Settings {
             secret: secret(number),
             listen_port: PORT,
@@ -200,7 +200,7 @@ impl World {
     /// The host's program is killed and started again at once: same settings, other randomness, no session.
     pub(crate) fn restart(&mut self, host: HostId) {
         let old = &self.hosts[host.0];
-        let node = self.node(old.number, &old.peers, old.number + 100);
+        let node = self.new_node(old.number, &old.peers, old.number + 100);
         let addresses: Vec<String> = old.addresses.iter().map(IpAddr::to_string).collect();
         self.hosts[host.0].node = node;
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
@@ -253,6 +253,17 @@ impl World {
         let now = self.now;
         self.hosts[from.0].node.handle_packet(packet, now);
         self.drain(from);
+    }
+
+    pub(crate) fn node(&mut self, host: HostId) -> &mut Node {
+        &mut self.hosts[host.0].node
+    }
+
+    /// Somebody orders the host's peer suspended or resumed; says what that changed.
+    pub(crate) fn order(&mut self, host: HostId, order: Order) -> Obeyed {
+        let obeyed = self.hosts[host.0].node.handle_order(order, &[], self.now).expect("all peers are known");
+        self.drain(host);
+        obeyed[0].clone()
     }
 
     pub(crate) fn virtual_address(&self, host: HostId) -> std::net::Ipv6Addr {

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::{render, terminal};
 
 pub(crate) fn run(arguments: &ConnectionsArgs) -> Result<(), Failure> {
-    let Outcome::Connections(rows) = daemon::ask(&arguments.daemon, Request::Connections)? else {
+    let Outcome::Connections(rows) = daemon::ask(&arguments.daemon, &Request::Connections)? else {
         return Err(daemon::beside_the_point());
     };
     if arguments.json {

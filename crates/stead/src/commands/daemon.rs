@@ -7,16 +7,24 @@ use stead_config::value::interface_name::InterfaceName;
 use stead_config::{Configuration, ServiceConfiguration, control_socket};
 use stead_io::control::{self, Outcome, Request};
 
-use crate::cli::DaemonArgs;
+use crate::cli::{DaemonArgs, NamedDaemonArgs};
 use crate::failure::Failure;
 
 /// Sends a request to the node that the arguments name, or to the only one there is.
-pub(crate) fn ask(arguments: &DaemonArgs, request: Request) -> Result<Outcome, Failure> {
+pub(crate) fn ask(arguments: &DaemonArgs, request: &Request) -> Result<Outcome, Failure> {
     let socket = socket(arguments)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Failure::refused(format!("the system gave no means to wait for an answer: {error}"), "try again")
     })?;
     Ok(runtime.block_on(control::ask(&socket, request))?.outcome)
+}
+
+/// The same for a command whose arguments are something else than a configuration.
+pub(crate) fn ask_named(arguments: &NamedDaemonArgs, request: &Request) -> Result<Outcome, Failure> {
+    let NamedDaemonArgs { config, interface, socket } = arguments;
+    let arguments =
+        DaemonArgs { configuration: config.clone(), interface: interface.clone(), socket: socket.clone() };
+    ask(&arguments, request)
 }
 
 /// An answer to another question than ours.

@@ -46,7 +46,7 @@ async fn serve(configuration: ServiceConfiguration) -> Result<(), Failure> {
 
 fn status(arguments: &SnsArgs) -> Result<(), Failure> {
     let socket = ServiceConfiguration::control_socket_of(&arguments.config)?;
-    match runtime()?.block_on(control::ask(&socket, Request::Status))?.outcome {
+    match runtime()?.block_on(control::ask(&socket, &Request::Status))?.outcome {
         Outcome::Service(report) if arguments.json => terminal::print(&render::json_line(&report)),
         Outcome::Service(report) => {
             terminal::print(&render::service::render(&report, terminal::stdout_paint()))

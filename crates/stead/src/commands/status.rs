@@ -9,14 +9,12 @@ use crate::{render, terminal};
 
 pub(crate) fn run(arguments: &StatusArgs) -> Result<(), Failure> {
     let paint = terminal::stdout_paint();
-    let text = match daemon::ask(&arguments.daemon, Request::Status)? {
+    let text = match daemon::ask(&arguments.daemon, &Request::Status)? {
         Outcome::Status(report) if arguments.json => render::json_line(&report),
         Outcome::Status(report) => render::status::render(&report, paint),
         Outcome::Service(report) if arguments.json => render::json_line(&report),
         Outcome::Service(report) => render::service::render(&report, paint),
-        Outcome::Connections(_) | Outcome::Stopped(_) | Outcome::Error(_) => {
-            return Err(daemon::beside_the_point());
-        }
+        _ => return Err(daemon::beside_the_point()),
     };
     terminal::print(&text)
 }

@@ -138,12 +138,25 @@ fn state(peer: &PeerReport) -> String {
         PeerState::Held => {
             let since =
                 peer.held_since.map_or(String::new(), |since| format!(" for {}", quantity::micros(since)));
-            format!("held{since}, {} waiting", peer.held_packets)
+            let why = peer.held_because.as_deref().map_or("", because);
+            format!("held{since}{why}, {} waiting", peer.held_packets)
         }
         PeerState::Proven if is_recent(peer.last_received) && is_recent(peer.last_acknowledged) => {
             "proven".into()
         }
         PeerState::Proven | PeerState::Unproven => "unproven".into(),
+    }
+}
+
+/// Why a peer is held, where there is something to be done about it.
+fn because(label: &str) -> &'static str {
+    match label {
+        "ordered" => " on order",
+        "resuming" | "moving" => ": not confirmed yet",
+        "detached" => ": no network",
+        "peer-moving" => ": it moves",
+        "silent" => ": it is silent",
+        _ => "",
     }
 }
 
@@ -194,6 +207,7 @@ mod tests {
             kind: PeerKind::VcEnhanced,
             state: PeerState::Proven,
             held_since: None,
+            held_because: None,
             held_packets: 0,
             path: Some(PathReport {
                 local: Some("192.0.2.5:51820".parse().unwrap()),
@@ -276,6 +290,8 @@ mod tests {
         let held =
             PeerReport { state: PeerState::Held, held_since: Some(3_200_000), held_packets: 14, ..peer() };
         assert_eq!(state(&held), "held for 3.2 s, 14 waiting");
+        let ordered = PeerReport { held_because: Some("ordered".into()), ..held };
+        assert_eq!(state(&ordered), "held for 3.2 s on order, 14 waiting");
     }
 
     #[test]

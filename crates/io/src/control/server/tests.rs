@@ -22,8 +22,8 @@ async fn a_question_and_its_answer_make_the_round_trip() {
     let path = folder.path().join("deep/down/stead.sock");
     let running = answering(Server::bind(&path).await.unwrap());
 
-    let reply = ask(&path, Request::Stop).await.unwrap();
-    let refused = ask(&path, Request::Connections).await.unwrap_err();
+    let reply = ask(&path, &Request::Stop).await.unwrap();
+    let refused = ask(&path, &Request::Connections).await.unwrap_err();
 
     assert_eq!(reply, Reply::from(Outcome::Stopped(true)));
     assert!(matches!(refused, ControlError::Refused(reason) if reason == "Connections"));
@@ -40,7 +40,7 @@ async fn clients_are_served_side_by_side_and_a_silent_one_is_in_nobodys_way() {
     let asked: Vec<_> = (0..8)
         .map(|_| {
             let path = path.clone();
-            tokio::spawn(async move { ask(&path, Request::Stop).await })
+            tokio::spawn(async move { ask(&path, &Request::Stop).await })
         })
         .collect();
 
@@ -89,7 +89,7 @@ async fn a_second_daemon_is_refused_while_the_first_answers() {
     let error = Server::bind(&path).await.unwrap_err();
 
     assert!(matches!(error, BindError::Taken(_)), "{error:?}");
-    assert!(ask(&path, Request::Stop).await.is_ok(), "the first one is still there");
+    assert!(ask(&path, &Request::Stop).await.is_ok(), "the first one is still there");
     running.abort();
 }
 
@@ -144,7 +144,7 @@ async fn the_last_answer_arrives_although_the_daemon_ends_with_it() {
 
     let asking = tokio::spawn({
         let path = path.clone();
-        async move { ask(&path, Request::Stop).await }
+        async move { ask(&path, &Request::Stop).await }
     });
     let _ = questions.recv().await.unwrap().answer.send(Outcome::Stopped(true));
     drop(questions);
