@@ -211,6 +211,8 @@ impl Stage {
             default_source_v4,
             default_source_v6: None,
             routes: Vec::new(),
+            standby: Vec::new(),
+            metered: Vec::new(),
             cause,
         };
         self.hosts[host].ip = ip;

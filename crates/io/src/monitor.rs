@@ -148,7 +148,15 @@ impl Snapshot {
             .filter(|(_, route)| usable(*route) || route.source.is_loopback())
             .map(|(place, route)| LocalRoute { destination: Prefix::host(*place), source: route.source })
             .collect();
-        LocalAttachment { addresses: self.addresses, default_source_v4, default_source_v6, routes, cause }
+        LocalAttachment {
+            addresses: self.addresses,
+            default_source_v4,
+            default_source_v6,
+            routes,
+            standby: Vec::new(),
+            metered: Vec::new(),
+            cause,
+        }
     }
 }
 

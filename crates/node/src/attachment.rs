@@ -19,6 +19,10 @@ pub struct LocalAttachment {
     pub default_source_v6: Option<Ipv6Addr>,
     /// Sources for places that are reached otherwise than by a default route; none that is on a link.
     pub routes: Vec<LocalRoute>,
+    /// Sources that lead outside too, over networks that the default routes do not take; the likeliest first.
+    pub standby: Vec<IpAddr>,
+    /// Usable addresses on networks that are to be used only if nothing else leads to a peer.
+    pub metered: Vec<IpAddr>,
     /// Why this snapshot was taken.
     pub cause: Cause,
 }
@@ -63,14 +67,61 @@ impl LocalAttachment {
             default_source_v4: None,
             default_source_v6: None,
             routes: Vec::new(),
+            standby: Vec::new(),
+            metered: Vec::new(),
             cause,
         }
     }
 
     /// The local address from which `remote` would be reached: by the longest prefix among links and routes, else by
-    /// the default route. `None` if nothing leads there.
+    /// the default route; if that is on a metered network, by another one that is not. `None` if nothing leads there.
     #[must_use]
     pub fn source_for(&self, remote: IpAddr) -> Option<IpAddr> {
+        let source = self.routed_source(remote)?;
+        let spared = self.is_metered(source) && !self.is_on_link(remote);
+        Some(self.standby_for(remote).find(|_| spared).unwrap_or(source))
+    }
+
+    /// Further local addresses from which `remote` can be reached, over networks that are not metered.
+    pub fn standby_for(&self, remote: IpAddr) -> impl Iterator<Item = IpAddr> + '_ {
+        self.further(remote).filter(|source| !self.is_metered(*source))
+    }
+
+    /// Local addresses from which `remote` can be reached over metered networks, for when nothing else leads there.
+    pub fn last_resorts_for(&self, remote: IpAddr) -> impl Iterator<Item = IpAddr> + '_ {
+        let default = self.routed_source(remote).filter(|_| !self.is_on_link(remote));
+        default.into_iter().chain(self.further(remote)).filter(|source| self.is_metered(*source))
+    }
+
+    /// Whether `ip` is on a network that is to be used only if nothing else leads to a peer.
+    #[must_use]
+    pub fn is_metered(&self, ip: IpAddr) -> bool {
+        self.metered.contains(&ip)
+    }
+
+    /// Sources of the family on networks that the default routes do not take. Nothing made up is reached over them.
+    fn further(&self, remote: IpAddr) -> impl Iterator<Item = IpAddr> + '_ {
+        let fits = move |source: &IpAddr| source.is_ipv4() == remote.is_ipv4() && !is_made_up(remote);
+        self.standby.iter().copied().filter(fits)
+    }
+
+    /// Whether datagrams from `local` would still get to `remote`: by a route, over a further network, or on its link.
+    #[must_use]
+    pub fn leads(&self, local: IpAddr, remote: IpAddr) -> bool {
+        let on_link = |address: &LocalAddress| {
+            address.ip == local && link(address).is_some_and(|link| link.contains(remote))
+        };
+        self.routed_source(remote) == Some(local)
+            || self.further(remote).any(|source| source == local)
+            || self.addresses.iter().any(on_link)
+    }
+
+    fn is_on_link(&self, remote: IpAddr) -> bool {
+        self.addresses.iter().filter_map(link).any(|link| link.contains(remote))
+    }
+
+    /// As the system would choose it, whatever it costs.
+    fn routed_source(&self, remote: IpAddr) -> Option<IpAddr> {
         let links = self.addresses.iter().filter_map(|local| Some((link(local)?, local.ip)));
         let routes = self.routes.iter().map(|route| (route.destination, route.source));
         links
@@ -99,13 +150,15 @@ impl LocalAttachment {
     }
 
     /// The attachment points that peers may be told of: every usable address with `port`, the default
-    /// routes' first.
+    /// routes' first. Those on metered networks only if there are no others.
     #[must_use]
     pub fn points(&self, port: u16) -> Vec<SocketAddr> {
         let defaults =
             self.default_source_v4.map(IpAddr::V4).into_iter().chain(self.default_source_v6.map(IpAddr::V6));
+        let all: Vec<IpAddr> = defaults.chain(self.addresses.iter().map(|local| local.ip)).collect();
+        let spared = all.iter().any(|ip| !self.is_metered(*ip));
         let mut points: Vec<SocketAddr> = Vec::new();
-        for ip in defaults.chain(self.addresses.iter().map(|local| local.ip)) {
+        for ip in all.into_iter().filter(|ip| !(spared && self.is_metered(*ip))) {
             let point = SocketAddr::new(ip, port);
             if !points.contains(&point) {
                 points.push(point);
@@ -131,6 +184,8 @@ mod tests {
             default_source_v4: Some("10.1.0.2".parse().unwrap()),
             default_source_v6: None,
             routes: Vec::new(),
+            standby: Vec::new(),
+            metered: Vec::new(),
             cause: Cause::Start,
         }
     }
@@ -169,5 +224,31 @@ mod tests {
         assert_eq!(source("172.16.5.5").as_deref(), Some("10.1.0.2"));
         assert_eq!(source("2001:db9::9").as_deref(), Some("2001:db8::2"));
         assert_eq!(source("8.8.8.8"), None);
+    }
+
+    #[test]
+    fn a_metered_network_is_left_alone_as_long_as_another_leads_outside() {
+        let (dear, free): (IpAddr, IpAddr) = ("10.1.0.2".parse().unwrap(), "192.168.9.2".parse().unwrap());
+        let far = "8.8.8.8".parse().unwrap();
+        let metered = LocalAttachment { metered: vec![dear], ..attached() };
+        assert_eq!(metered.source_for(far), Some(dear), "nothing else leads there");
+        assert_eq!(metered.points(7), [SocketAddr::new(free, 7), "[2001:db8::2]:7".parse().unwrap()]);
+
+        let both = LocalAttachment { standby: vec![free], ..metered };
+        assert_eq!(both.source_for(far), Some(free));
+        assert_eq!(both.last_resorts_for(far).collect::<Vec<_>>(), [dear]);
+        let neighbour = "10.1.0.77".parse().unwrap();
+        assert_eq!(both.source_for(neighbour), Some(dear), "on that very link");
+        assert_eq!(both.last_resorts_for(neighbour).count(), 0);
+    }
+
+    #[test]
+    fn a_further_network_s_source_is_known_beside_the_default_route_s() {
+        let further = "192.168.9.2".parse().unwrap();
+        let here = LocalAttachment { standby: vec![further], ..attached() };
+        let far = "8.8.8.8".parse().unwrap();
+        assert_eq!(here.source_for(far), Some("10.1.0.2".parse().unwrap()));
+        assert_eq!(here.standby_for(far).collect::<Vec<_>>(), [further]);
+        assert_eq!(here.standby_for("2001:db9::9".parse().unwrap()).count(), 0, "of the other family");
     }
 }

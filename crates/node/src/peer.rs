@@ -20,7 +20,9 @@ mod resumption;
 mod sealing;
 mod sessions;
 mod stage;
+mod standby;
 mod status;
+mod switching;
 mod timers;
 mod whereabouts;
 
@@ -40,6 +42,7 @@ use self::paths::Paths;
 use self::requests::Requests;
 use self::resumption::Resumption;
 use self::stage::Stage;
+use self::standby::Standby;
 use crate::drops::Discard;
 use crate::event::{Event, Happening, Suspension};
 use crate::lane::{Flow, Lane, Way};
@@ -49,6 +52,7 @@ use crate::turn::Turn;
 pub use self::negotiation::PeerKind;
 pub use self::resumption::ResumptionStatus;
 pub(crate) use self::sealing::{plain as layout, send};
+pub use self::standby::StandbyStatus;
 pub use self::status::{Condition, PathStatus, PeerStatus};
 pub(crate) use self::whereabouts::{Sought, Whereabouts};
 
@@ -63,6 +67,7 @@ pub(crate) struct Peer {
     non_migrator: NonMigrator,
     requests: Requests,
     liveness: Liveness,
+    standby: Standby,
     stage: Stage,
     resumption: Resumption,
     suspended: Option<(Suspension, Instant)>,
@@ -124,6 +129,7 @@ impl Peer {
             non_migrator: NonMigrator::default(),
             requests: Requests::default(),
             liveness: Liveness::default(),
+            standby: Standby::default(),
             stage: Stage::default(),
             resumption: Resumption::default(),
             suspended: None,
@@ -185,7 +191,11 @@ impl Peer {
 
     /// Everywhere the peer might be.
     fn every_target(&self, turn: &Turn<'_>) -> Vec<Target> {
-        self.paths.targets(turn.attachment).into_iter().map(|(remote, local)| (remote, Some(local))).collect()
+        let mut targets = self.paths.targets(turn.attachment);
+        if self.handshaking.unanswered_since(turn.now).is_some() {
+            targets.extend(self.paths.last_resorts(turn.attachment));
+        }
+        targets.into_iter().map(|(remote, local)| (remote, Some(local))).collect()
     }
 
     /// Where the peer is, as long as nothing is in doubt; else everywhere it might be.
@@ -209,6 +219,7 @@ impl Peer {
 
     /// After any input: lets packets flow or holds them, as the machines' states now say.
     pub(crate) fn settle(&mut self, turn: &mut Turn<'_>) {
+        self.stand_by(turn);
         let before = self.suspended;
         self.suspended = self.suspension();
         match (before, self.suspended) {

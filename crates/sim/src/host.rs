@@ -292,6 +292,8 @@ impl Host {
             };
             attached.addresses.iter().map(entry).collect::<Vec<_>>()
         };
+        // A network's IPv4 address, then its IPv6 one: as many as could have been chosen for the default routes.
+        let standby = self.attached.iter().skip(1).flat_map(|attached| &attached.addresses);
         LocalAttachment {
             addresses: self.attached.iter().flat_map(local).collect(),
             default_source_v4: match default(true) {
@@ -303,6 +305,8 @@ impl Host {
                 Some(IpAddr::V4(_)) | None => None,
             },
             routes: Vec::new(),
+            standby: standby.map(|(ip, _)| *ip).collect(),
+            metered: Vec::new(),
             cause,
         }
     }

@@ -19,6 +19,8 @@ pub enum Wake {
     Challenge,
     /// The peer is to be asked for where it might be.
     Request,
+    /// A path beside the active one is to be asked for its proof.
+    Standby,
     /// Data came and nothing went back: a keepalive is owed.
     Keepalive,
     /// Data went and nothing came back: a new handshake is due.
@@ -47,6 +49,7 @@ impl fmt::Display for Wake {
             Self::Update => "update",
             Self::Challenge => "challenge",
             Self::Request => "request",
+            Self::Standby => "standby",
             Self::Keepalive => "keepalive",
             Self::Silence => "silence",
             Self::PersistentKeepalive => "persistent-keepalive",

@@ -134,7 +134,7 @@ impl PacketPath {
             Ok(plain) => (plain.packet.map(|(_, headers)| headers), plain.options.to_vec_if_any()),
             Err(_) => (None, None),
         };
-        let elsewhere = lane.way().active.as_ref().is_none_or(|active| active.remote != arrival.source);
+        let elsewhere = lane.way().active.as_ref().is_none_or(|active| !came_over(active, arrival));
         let stirred = lane.stamp_received(headers.is_some(), !elsewhere, now);
         let notice = match options {
             Some(options) => Some(Sighting::Options { session: receiver, arrival, bytes, options }),
@@ -212,6 +212,12 @@ impl PacketPath {
 /// path replaces it before anything is sent there.
 fn provisional(arrival: Arrival) -> Arc<Attachment> {
     Arc::new(Attachment { local: None, remote: arrival.source, path: PathId(0) })
+}
+
+/// Whether a datagram came from the far end of a path to its near one, as far as both are known.
+fn came_over(path: &Attachment, arrival: Arrival) -> bool {
+    let near = path.local.is_none_or(|point| arrival.local.is_none_or(|local| local == point.ip()));
+    path.remote == arrival.source && near
 }
 
 /// The counter in a transport message's header.

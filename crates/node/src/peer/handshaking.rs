@@ -200,7 +200,7 @@ impl Handshaking {
             return Err(Discard::UnsolicitedHandshake);
         }
         let keys = flight.initiator.finish(response).map_err(|_| Discard::ForgedHandshake)?;
-        let target = flight.target(arrival.source);
+        let target = flight.target(arrival);
         let rtt = flight.age(turn.now);
         self.abandon(turn);
         let session = Arc::new(Session::new(keys, turn.now));

@@ -115,6 +115,21 @@ impl Migrator {
         self.state = State::Unannounced { since: self.held_since(now) };
     }
 
+    /// Packets flow already over a path that was proven before. If the update goes unanswered, that is in doubt.
+    pub(crate) const fn leapt(&mut self) {
+        if let State::Announcing(announcement) = &mut self.state {
+            announcement.leapt = true;
+        }
+    }
+
+    /// How often the peer was told in vain.
+    pub(crate) const fn attempts(&self) -> u32 {
+        match &self.state {
+            State::Announcing(announcement) => announcement.attempts(),
+            State::Settled | State::Detached { .. } | State::Unannounced { .. } | State::Echoed { .. } => 0,
+        }
+    }
+
     /// The peer learned otherwise where we are, for instance by a handshake.
     pub(crate) fn settle(&mut self) {
         self.state = State::Settled;
@@ -142,6 +157,14 @@ impl Migrator {
         let State::Announcing(announcement) = &mut self.state else { return };
         announcement.widen(targets, turn);
         announcement.tell(self.sequence, session, false, turn);
+    }
+
+    /// Tells the peer over further paths too, once what was tried so far goes unanswered.
+    pub(crate) fn add(&mut self, targets: &[(SocketAddr, IpAddr)], session: &Session, turn: &mut Turn<'_>) {
+        let State::Announcing(announcement) = &mut self.state else { return };
+        if announcement.add(targets, turn) {
+            announcement.tell(self.sequence, session, true, turn);
+        }
     }
 
     /// Asks again now instead of later, unless that was done less than `after` ago.

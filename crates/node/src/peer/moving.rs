@@ -13,6 +13,17 @@ use crate::attachment::{Cause, LocalAttachment};
 use crate::event::{Ends, Happening, Mover, Suspension};
 use crate::turn::Turn;
 
+/// What a change of the local attachment means for the active path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Change {
+    /// It begins where it began, and nothing better came up.
+    None,
+    /// It still leads to the peer, but another network is preferred now.
+    Better,
+    /// It leads nowhere any more.
+    Gone,
+}
+
 impl Peer {
     /// Where this host is attached has changed, or it woke (seed 001 figure 17, for this peer's entries).
     ///
@@ -34,8 +45,17 @@ impl Peer {
             return;
         }
         let woke = turn.attachment.cause == Cause::Woke;
-        let moved = self.moved(before, turn);
+        let change = self.change(before, turn);
+        if change == Change::Better && !woke && self.flowing() {
+            // The path in use stays until the better one is proven.
+            self.tell_points(before, turn);
+            return;
+        }
+        let moved = change != Change::None;
         self.moves.unconfirmed |= moved && self.paths.active().is_some();
+        if change == Change::Gone && self.leap_aside(turn) {
+            return;
+        }
         if !moved && !woke && !self.migrator.unsettled() {
             self.tell_points(before, turn);
             return;
@@ -54,22 +74,35 @@ impl Peer {
     }
 
     /// Whether the active path no longer begins at the address it began at, or a better one came up.
+    pub(super) fn moved(&self, before: &LocalAttachment, turn: &Turn<'_>) -> bool {
+        self.change(before, turn) != Change::None
+    }
+
+    /// What became of the active path's beginning.
     ///
     /// The peer may have chosen another of our addresses than we would have: as long as that one is there, and
     /// our choice stays what it was, nothing moved.
-    pub(super) fn moved(&self, before: &LocalAttachment, turn: &Turn<'_>) -> bool {
+    fn change(&self, before: &LocalAttachment, turn: &Turn<'_>) -> Change {
         // A handshake under way towards everywhere: whatever leads anywhere counts.
         let Some(active) = self.paths.active() else {
-            return self.paths.targets(before) != self.paths.targets(turn.attachment);
+            let same = self.paths.targets(before) == self.paths.targets(turn.attachment);
+            return if same { Change::None } else { Change::Gone };
         };
         let remote = active.remote.ip();
         let source = turn.attachment.source_for(remote);
         let Some(local) = active.local.map(|point| point.ip()) else {
-            return source.is_none() || source != before.source_for(remote);
+            let same = source.is_some() && source == before.source_for(remote);
+            return if same { Change::None } else { Change::Gone };
         };
-        let kept = source.is_some() && turn.attachment.has(local);
         let chosen_anew = source != Some(local) && source != before.source_for(remote);
-        !kept || chosen_anew
+        if source.is_none() || !turn.attachment.has(local) {
+            return Change::Gone;
+        }
+        match (chosen_anew, turn.attachment.leads(local, remote)) {
+            (false, _) => Change::None,
+            (true, true) => Change::Better,
+            (true, false) => Change::Gone,
+        }
     }
 
     /// Without a session the handshake itself tells the peer where we are.
@@ -104,7 +137,16 @@ impl Peer {
     ///
     /// Packets are held meanwhile if there is a reason `why`.
     pub(super) fn announce(&mut self, why: Option<Suspension>, session: &Arc<Session>, turn: &mut Turn<'_>) {
-        let targets = self.paths.targets(turn.attachment);
+        let mut targets = self.paths.targets(turn.attachment);
+        if let Some(active) = self.paths.active()
+            && let Some(local) =
+                active.local.filter(|local| turn.attachment.leads(local.ip(), active.remote.ip()))
+        {
+            // Wherever it begins, the path in use is told first.
+            let pair = (active.remote, local.ip());
+            targets.retain(|target| *target != pair);
+            targets.insert(0, pair);
+        }
         self.migrator.announce(&targets, why, self.paths.rtt(), session, turn);
         self.lane.stamp_sent(false, turn.now);
     }

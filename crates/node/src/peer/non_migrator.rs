@@ -132,6 +132,25 @@ impl NonMigrator {
         Verdict::UnderTrial
     }
 
+    /// The peer says that it moved to a place that is proven already (CU): it is there, and has its answer at once.
+    ///
+    /// `None` if that is older than what it said last, or concerns a move that is concluded.
+    pub(crate) fn on_known(
+        &mut self,
+        sequence: u64,
+        echo: ChallengeToken,
+        arrival: Arrival,
+        turn: &mut Turn<'_>,
+    ) -> Option<VcOption> {
+        if self.newest.is_some_and(|newest| sequence < newest || (sequence == newest && self.concluded)) {
+            return None;
+        }
+        (self.newest, self.concluded) = (Some(sequence), true);
+        self.trials.clear();
+        self.on_followed(turn.now);
+        Some(acknowledge(turn, arrival, sequence, echo, Outcome::Updated, None))
+    }
+
     /// The peer that announced itself claims to be at another place than its update came from. The claim is its own
     /// word, the source is anybody's: whoever forwards the peer's datagrams faster than they come by themselves must
     /// not keep it from being found.

@@ -14,6 +14,7 @@ use stead_wire::options::{
 };
 use stead_wire::time::{Duration, Instant};
 
+use super::migrator::Proven;
 use super::non_migrator::{Found, NO_CHALLENGE, Verdict};
 use super::paths::{could_be_a_peer_s, is_relayed};
 use super::requests::Echo;
@@ -145,8 +146,14 @@ impl Peer {
                     }
                     return Ok(());
                 }
-                if let Some(rtt) = self.liveness.on_response(*token, ends, turn.now) {
+                if self.over_active(delivery.arrival)
+                    && let Some(rtt) = self.liveness.on_response(*token, ends, turn.now)
+                {
                     self.paths.proven(rtt);
+                    return Ok(());
+                }
+                if self.standby.on_response(*token, delivery.arrival, turn.now) {
+                    self.paths.stand_by(self.standby.points().collect());
                     return Ok(());
                 }
                 match self.requests.on_response(*token, delivery.arrival.source, turn.now) {
@@ -154,7 +161,7 @@ impl Peer {
                     Echo::Proven(proven) => {
                         delivery.echoed = true;
                         let found = Found { proven, announced: false, began: turn.now };
-                        self.on_found(found, delivery.arrival, turn);
+                        self.on_found(found, turn.now, delivery.arrival, turn);
                         return Ok(());
                     }
                     Echo::Elsewhere => {
@@ -168,7 +175,7 @@ impl Peer {
                 let found = self.non_migrator.on_response(*token, turn.now);
                 delivery.late = found.is_err();
                 delivery.echoed = found.is_ok();
-                self.on_found(found?, delivery.arrival, turn);
+                self.on_found(found?, turn.now, delivery.arrival, turn);
             }
             VcOption::ConnectionUpdate(update) => return self.on_update(update, delivery, turn),
             VcOption::ConnectionUpdateAcknowledge(acknowledge) => {
@@ -196,12 +203,16 @@ impl Peer {
     /// because nothing of ours arrives.
     fn on_challenge(&mut self, token: ChallengeToken, delivery: &mut Delivery, turn: &mut Turn<'_>) {
         delivery.answers.push(VcOption::PathResponse(token));
+        if !self.over_active(delivery.arrival) && !is_relayed(delivery.arrival.source) {
+            delivery.answers.extend(self.standby.ask_back(delivery.arrival, turn));
+        }
         self.ask_along(delivery, turn);
     }
 
     fn ask_along(&mut self, delivery: &mut Delivery, turn: &mut Turn<'_>) {
-        let over_active = self.paths.active_remote() == Some(delivery.arrival.source);
-        if over_active && self.suspension().is_none() && self.liveness.worth_asking(self.traffic(), turn.now)
+        if self.over_active(delivery.arrival)
+            && self.suspension().is_none()
+            && self.liveness.worth_asking(self.traffic(), turn.now)
         {
             let token = turn.fresh_challenge();
             self.liveness.on_asked(token, turn.now);
@@ -211,12 +222,12 @@ impl Peer {
 
     /// The peer has proven where it is. That ends a search, and also a move of our own if the peer has learned from
     /// us where we are: if it announced itself, it has our acknowledgement from there.
-    fn on_found(&mut self, found: Found, arrival: Arrival, turn: &mut Turn<'_>) {
+    fn on_found(&mut self, found: Found, proven_at: Instant, arrival: Arrival, turn: &mut Turn<'_>) {
         let ours = found.announced && self.chooses(turn) && self.chosen_at >= Some(found.began);
         if ours || !self.better(found.proven.remote, turn.now) {
             return;
         }
-        self.liveness.acknowledge(turn.now);
+        self.liveness.acknowledge(self.liveness.acknowledged().map_or(proven_at, |at| at.max(proven_at)));
         self.adopt(found.proven, true, Mover::Peer, turn);
         let silent = self.migrator.suspension().is_some_and(|(why, _)| why == Suspension::Silent);
         if silent || (found.announced && self.reached_at_home(arrival, turn)) {
@@ -241,13 +252,13 @@ impl Peer {
             delivery.answers.push(non_migrator::refuse(update, arrival, turn));
             return Ok(());
         }
-        let settled = self.paths.validated() && self.paths.active_remote() == Some(arrival.source);
+        let settled = self.paths.validated() && self.over_active(arrival);
+        if delivery.late || (!settled && self.follow_to_standby(update, delivery, turn)) {
+            return Ok(());
+        }
         let sealing = self.handshaking.sealing(turn.now).cloned();
         let session = sealing.as_ref().unwrap_or(&delivery.session);
         let from = (arrival, delivery.bytes);
-        if delivery.late {
-            return Ok(());
-        }
         let verdict =
             self.non_migrator.on_update(update.sequence, update.challenge, from, settled, session, turn);
         self.paths.compare(update.claimed, arrival.source);
@@ -276,6 +287,29 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// The peer says that it moved to a standby path, which both ends know: it is followed at once.
+    fn follow_to_standby(
+        &mut self,
+        update: &ConnectionUpdate,
+        delivery: &mut Delivery,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let arrival = delivery.arrival;
+        let Some(ready) = self.standby.proven(arrival, turn.now) else { return false };
+        // Both moved at the same moment: one of them chooses.
+        if self.migrator.announcing() && self.chooses(turn) {
+            return false;
+        }
+        let known = self.non_migrator.on_known(update.sequence, update.challenge, arrival, turn);
+        let Some(acknowledge) = known else { return false };
+        self.paths.compare(update.claimed, arrival.source);
+        let proven = Proven { local: arrival.local.or(ready.path.local), ..ready.path };
+        let found = Found { proven, announced: true, began: turn.now };
+        self.on_found(found, ready.proven, arrival, turn);
+        delivery.answers.push(acknowledge);
+        true
     }
 
     /// CUR: the peer saw a message of ours come from another place, and asks whether we are there.

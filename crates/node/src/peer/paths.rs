@@ -15,6 +15,9 @@ use crate::relay::{RelayAddress, is_made_up};
 /// How many attachment points are tried at once, and a relay. More would be noise: a host has one or two per family.
 const MOST_TARGETS: usize = 6;
 
+/// How many more are tried from our further networks.
+const MOST_FURTHER: usize = 4;
+
 /// One peer's paths.
 #[derive(Debug)]
 pub(crate) struct Paths {
@@ -25,6 +28,8 @@ pub(crate) struct Paths {
     advertised: Vec<SocketAddr>,
     /// Where a service saw it last.
     apparent: Option<SocketAddr>,
+    /// Further places where it is proven to be.
+    standby: Vec<SocketAddr>,
     /// The last resort: a relay's address for this peer.
     relay: Option<SocketAddr>,
     next: PathId,
@@ -40,6 +45,7 @@ impl Paths {
             configured,
             advertised: Vec::new(),
             apparent: None,
+            standby: Vec::new(),
             relay: None,
             next: PathId(1),
             public: None,
@@ -137,12 +143,13 @@ impl Paths {
         self.public
     }
 
-    /// Every attachment point where the peer might be, the likeliest first: the active one, where a service saw it,
-    /// those it told us of, those configured, a relay.
+    /// Every attachment point where the peer might be, the likeliest first: the active one, others that were proven,
+    /// where a service saw it, those it told us of, those configured, a relay.
     pub(crate) fn candidates(&self) -> Vec<SocketAddr> {
         let mut candidates: Vec<SocketAddr> = Vec::new();
         let told = self.apparent.iter().chain(&self.advertised).chain(&self.configured).copied();
-        for point in self.active_remote().into_iter().chain(told).chain(self.relay) {
+        let proven = self.active_remote().into_iter().chain(self.standby.iter().copied());
+        for point in proven.chain(told).chain(self.relay) {
             if !candidates.contains(&point) {
                 candidates.push(point);
             }
@@ -150,11 +157,34 @@ impl Paths {
         candidates
     }
 
-    /// The candidates that a route leads to from where we are attached, with our source address for each.
+    /// Takes at which further places the peer is proven to be.
+    pub(crate) fn stand_by(&mut self, points: Vec<SocketAddr>) {
+        self.standby = points;
+    }
+
+    /// The ways to the likeliest candidates over metered networks, for when nothing else leads there.
+    pub(crate) fn last_resorts(&self, here: &LocalAttachment) -> Vec<(SocketAddr, IpAddr)> {
+        let direct = self.candidates().into_iter().filter(|point| !is_relayed(*point));
+        direct
+            .flat_map(|point| here.last_resorts_for(point.ip()).map(move |source| (point, source)))
+            .take(MOST_FURTHER)
+            .collect()
+    }
+
+    /// The candidates that a route leads to from where we are attached, with our source address for each, and the
+    /// likeliest of them from our further networks too.
     pub(crate) fn targets(&self, here: &LocalAttachment) -> Vec<(SocketAddr, IpAddr)> {
         let (relayed, direct): (Vec<_>, Vec<_>) =
             self.reachable(here).into_iter().partition(|(point, _)| is_relayed(*point));
-        direct.into_iter().take(MOST_TARGETS).chain(relayed).collect()
+        let further: Vec<_> = direct
+            .iter()
+            .flat_map(|(point, chosen)| {
+                let others = here.standby_for(point.ip()).filter(move |source| source != chosen);
+                others.map(move |source| (*point, source))
+            })
+            .take(MOST_FURTHER)
+            .collect();
+        direct.into_iter().take(MOST_TARGETS).chain(further).chain(relayed).collect()
     }
 
     /// As [`targets`](Self::targets), but for relays.

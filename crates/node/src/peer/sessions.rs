@@ -91,7 +91,7 @@ impl Peer {
             return;
         }
         self.on_first_message(index, arrival, turn);
-        if self.paths.active_remote() == Some(arrival.source) {
+        if self.over_active(arrival) {
             return;
         }
         let Some(session) = self.handshaking.by_index(index).cloned() else { return };
@@ -124,7 +124,10 @@ impl Peer {
 
     /// Whether a message came to the address from which we would answer, so that its sender knows where we are.
     pub(super) fn reached_at_home(&self, arrival: Arrival, turn: &Turn<'_>) -> bool {
-        arrival.local.is_none_or(|local| turn.attachment.source_for(arrival.source.ip()) == Some(local))
+        arrival.local.is_none_or(|local| {
+            let chosen = turn.attachment.source_for(arrival.source.ip()) == Some(local);
+            chosen || (self.over_active(arrival) && turn.attachment.has(local))
+        })
     }
 
     /// A handshake completed; `anew` if no session was alive before it.
@@ -132,9 +135,12 @@ impl Peer {
         self.lane.stamp_received(false, true, turn.now);
         self.lane.forget_unanswered();
         self.liveness.acknowledge(turn.now);
+        self.standby.resume();
         if anew {
             self.negotiation.restart();
             self.resumption.restart();
+            self.standby.restart();
+            self.paths.stand_by(Vec::new());
         }
     }
 

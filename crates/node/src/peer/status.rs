@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use stead_noise::keys::PublicKey;
 use stead_wire::time::{Duration, Instant};
 
-use super::{Peer, PeerKind, ResumptionStatus};
+use super::{Peer, PeerKind, ResumptionStatus, StandbyStatus};
 use crate::event::Suspension;
 use crate::lane::LaneTraffic;
 use crate::proxy::RelayedStatus;
@@ -64,6 +64,8 @@ pub struct PeerStatus {
     pub resumption: Option<ResumptionStatus>,
     /// Where it is reached.
     pub path: Option<PathStatus>,
+    /// Which paths are kept ready beside it.
+    pub standby: Vec<StandbyStatus>,
     /// Which relay carries its packets; `None` for a direct path, or none.
     pub relayed: Option<RelayedStatus>,
     /// Where else it might be.
@@ -106,6 +108,7 @@ impl Peer {
                 validated: self.paths.validated(),
                 rtt: self.paths.rtt(),
             }),
+            standby: self.standby.status(),
             relayed,
             candidates: self.paths.candidates(),
             last_received: self.lane.last_received(),

@@ -19,6 +19,9 @@ pub(super) const SILENCE: Duration = KEEPALIVE_TIMEOUT.saturating_add(REKEY_TIME
 /// its length by WireGuard's own retries.
 const OFTEN_FOR: Duration = Duration::from_secs(600);
 
+/// After so many updates without an answer a metered network is tried too.
+const LAST_RESORT_AFTER: u32 = 4;
+
 impl Peer {
     /// The next moment at which something is to be done for this peer, and what. If nothing is pending in the
     /// lane, the next packet wakes us.
@@ -35,6 +38,7 @@ impl Peer {
             (self.non_migrator.poll_timeout(), Wake::Challenge),
             (self.requests.poll_timeout(), Wake::Request),
             (self.direct_due(), Wake::Request),
+            (self.standby_due(), Wake::Standby),
             (owes, Wake::Keepalive),
             (waits, Wake::Silence),
             (self.persistent_due(), Wake::PersistentKeepalive),
@@ -71,6 +75,7 @@ impl Peer {
         self.keep_alive(turn);
         self.watch_path(turn);
         self.try_direct(turn);
+        self.prove_standby(turn);
         self.end_search(turn);
         // The resumption takes its own steps whenever the peer settles.
         turn.path.forget_old(self.about.id, turn.now);
@@ -92,6 +97,12 @@ impl Peer {
                 let targets = self.every_target(turn);
                 self.handshaking.begin(&targets, turn);
             }
+        }
+        if self.migrator.attempts() == LAST_RESORT_AFTER
+            && let Some(session) = &session
+        {
+            let dear = self.paths.last_resorts(turn.attachment);
+            self.migrator.add(&dear, session, turn);
         }
         let began = self.non_migrator.suspension();
         let lost = self.non_migrator.handle_timeout(session.as_deref(), turn);
@@ -169,6 +180,7 @@ impl Peer {
             Due::Doubt => {
                 self.liveness.forget_question();
                 self.lane.forget_unanswered();
+                self.standby.on_silence(active.remote, active.local.map(|point| point.ip()), turn.now);
                 self.announce(Some(Suspension::Silent), &session, turn);
             }
         }

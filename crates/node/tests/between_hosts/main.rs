@@ -13,6 +13,7 @@ mod relayed;
 mod rendezvous;
 mod restarts;
 mod resumption;
+mod standby;
 mod troubles;
 mod tunnel;
 mod wireguard;

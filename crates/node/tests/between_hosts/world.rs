@@ -47,6 +47,15 @@ pub(crate) struct Flight {
     pub(crate) datagram: Vec<u8>,
 }
 
+/// Beside the network that the default route takes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Further {
+    /// Addresses in others.
+    pub(crate) standby: Vec<&'static str>,
+    /// Addresses, of whichever network, that are metered.
+    pub(crate) metered: Vec<&'static str>,
+}
+
 struct Host {
     node: Node,
     peers: Vec<PeerSettings>,
@@ -213,7 +222,15 @@ impl World {
     }
 
     pub(crate) fn attach(&mut self, host: HostId, addresses: &[&str], cause: Cause) {
-        let addresses: Vec<IpAddr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
+        self.attach_to(host, addresses, &Further::default(), cause);
+    }
+
+    /// As [`attach`](Self::attach), to further networks too.
+    pub(crate) fn attach_to(&mut self, host: HostId, addresses: &[&str], further: &Further, cause: Cause) {
+        let parse = |ips: &[&str]| ips.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let mut addresses = parse(addresses);
+        let standby = parse(&further.standby);
+        addresses.extend(standby.iter().filter(|ip| !addresses.contains(ip)).copied().collect::<Vec<_>>());
         let find = |v4: bool| addresses.iter().find(|ip| ip.is_ipv4() == v4).copied();
         let attachment = LocalAttachment {
             addresses: addresses
@@ -229,6 +246,8 @@ impl World {
                 IpAddr::V4(_) => None,
             }),
             routes: Vec::new(),
+            standby,
+            metered: parse(&further.metered),
             cause,
         };
         let now = self.now;

@@ -7,6 +7,7 @@ use stead_noise::schedule::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
 use stead_wire::time::{Duration, Instant};
 
 use super::Target;
+use crate::notice::Arrival;
 use crate::turn::Turn;
 
 /// Our own initiations are at least this far apart: twice what the peer refuses, since they may arrive closer together.
@@ -114,9 +115,10 @@ impl Flight {
         self.repeat_at = self.repeats.next().map(|pause| now + *pause);
     }
 
-    /// The target that an answer from `source` came from, if it was asked there.
-    pub(super) fn target(&self, source: core::net::SocketAddr) -> Option<Target> {
-        self.targets.iter().find(|(remote, _)| *remote == source).copied()
+    /// The target that an answer came from, if it was asked there; of several the one that begins where it came to.
+    pub(super) fn target(&self, arrival: Arrival) -> Option<Target> {
+        let asked = self.targets.iter().filter(|(remote, _)| *remote == arrival.source);
+        asked.rev().max_by_key(|(_, local)| (*local == arrival.local) as u8).copied()
     }
 
     /// Time since the message was first sent.

@@ -42,6 +42,9 @@ const DOUBT_SESSION_AFTER: u32 = 5;
 /// The same where the path fell silent: nobody moved, so the other end may have started anew.
 const DOUBT_SILENT_SESSION_AFTER: u32 = 2;
 
+/// Updates over a path that was proven before which may go unanswered until packets are held after all.
+const TRUSTED_ATTEMPTS: u32 = 3;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Announcement {
@@ -49,6 +52,8 @@ pub(super) struct Announcement {
     pub(super) since: Instant,
     /// Why packets are held; `None` if they flow.
     pub(super) why: Option<Suspension>,
+    /// Packets flow in the trust that the path was proven before.
+    pub(super) leapt: bool,
     began: Instant,
     told: Vec<Told>,
     attempts: u32,
@@ -76,6 +81,7 @@ impl Announcement {
         Self {
             since,
             why,
+            leapt: false,
             began: turn.now,
             told: targets.iter().map(|target| Told::new(*target, turn)).collect(),
             attempts: 0,
@@ -87,16 +93,21 @@ impl Announcement {
 
     /// Goes to those of `targets` too that it did not go to yet, at the pace of a beginning.
     pub(super) fn widen(&mut self, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) {
-        let told = |remote: &SocketAddr| self.told.iter().any(|told| told.remote == *remote);
-        let new: Vec<Told> = targets
-            .iter()
-            .filter(|(remote, _)| !told(remote))
-            .map(|target| Told::new(*target, turn))
-            .collect();
+        self.add(targets, turn);
+        (self.began, self.pause) = (turn.now, FIRST_RETRY);
+    }
+
+    /// Goes to those of `targets` too that it did not go to yet; says whether there are any.
+    pub(super) fn add(&mut self, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) -> bool {
+        let told =
+            |target: &(SocketAddr, IpAddr)| self.told.iter().any(|told| (told.remote, told.local) == *target);
+        let new: Vec<Told> =
+            targets.iter().filter(|target| !told(target)).map(|target| Told::new(*target, turn)).collect();
+        let any = !new.is_empty();
         // The newest first: what was known before has not answered.
         self.told.splice(0..0, new);
         self.told.truncate(MOST_TOLD);
-        (self.began, self.pause) = (turn.now, FIRST_RETRY);
+        any
     }
 
     /// Asks again now instead of later, unless that was done less than `after` ago.
@@ -152,6 +163,13 @@ impl Announcement {
         }
         self.attempts += 1;
         self.wait(waits, turn.now);
+        if self.leapt && self.attempts > TRUSTED_ATTEMPTS && self.why.is_none() {
+            (self.why, self.since) = (Some(Suspension::Moving), turn.now);
+        }
+    }
+
+    pub(super) const fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// Until the next attempt.
