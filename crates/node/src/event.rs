@@ -27,6 +27,9 @@ pub enum Happening {
         /// Packets that waited for it and were dropped.
         dropped: usize,
     },
+    /// The peer asked for a session with a calendar that is behind the one it had before, so we ask in its stead; or
+    /// somebody repeats what it once asked.
+    OutdatedHandshake,
     /// The peer answered our probe, or sent VC options of its own (seed 001 figure 21).
     VcEnhanced,
     /// The peer ignores VC options: a plain WireGuard peer.
@@ -161,6 +164,9 @@ impl fmt::Display for Happening {
             Self::HandshakeGaveUp { dropped } => {
                 write!(f, "No answer to any handshake; {dropped} waiting packets dropped")
             }
+            Self::OutdatedHandshake => f.write_str(
+                "A handshake older than one before: the peer's clock was set back, or somebody replays; asking the peer",
+            ),
             Self::VcEnhanced => f.write_str("Peer is VC enhanced"),
             Self::Plain => f.write_str("Peer is a plain WireGuard peer"),
             Self::Suspended { why } => write!(f, "Suspended: {why}"),

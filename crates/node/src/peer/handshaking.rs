@@ -15,10 +15,10 @@ use stead_lct::PeerId;
 use stead_noise::cookie::CookieStore;
 use stead_noise::handshake::{Initiator, Responder, Tai64N};
 use stead_noise::keys::{PresharedKey, PublicKey};
-use stead_noise::schedule::Keypairs;
+use stead_noise::schedule::{Keypairs, REKEY_TIMEOUT};
 use stead_noise::session::Session;
 use stead_wire::message::{CookieReply, Response, SessionIndex};
-use stead_wire::time::{Duration, Instant};
+use stead_wire::time::{Duration, Instant, UnixTime};
 
 use self::flight::Flight;
 use crate::drops::Discard;
@@ -33,6 +33,12 @@ const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
 /// dropped as replayed, so that an answer under way stays good.
 const EVERY_SECOND: [Duration; 4] = [Duration::from_secs(1); 4];
 
+/// A peer whose initiations are too old is asked no more often than this, however many come.
+const COUNTER_INTERVAL: Duration = REKEY_TIMEOUT;
+
+/// The least by which a later calendar's time differs.
+const TICK: Duration = Duration::from_micros(1);
+
 /// Where a handshake message goes: the peer's attachment point, and from which of ours.
 pub(crate) type Target = (SocketAddr, Option<core::net::IpAddr>);
 
@@ -45,6 +51,10 @@ pub(crate) struct Handshaking {
     flight: Option<Flight>,
     cookies: CookieStore,
     newest: Option<Tai64N>,
+    /// When our latest initiation was made, by the calendar.
+    stamped: UnixTime,
+    /// When the peer was last asked because an initiation of its own was too old.
+    countered: Option<Instant>,
     answered: Option<Answered>,
     awaited: Option<SessionIndex>,
     completed: u64,
@@ -83,6 +93,8 @@ impl Handshaking {
             flight: None,
             cookies: CookieStore::new(&remote),
             newest: None,
+            stamped: UnixTime(Duration::ZERO),
+            countered: None,
             answered: None,
             awaited: None,
             completed: 0,
@@ -151,13 +163,38 @@ impl Handshaking {
         flight.brief = brief;
     }
 
+    /// Asks the peer for a session because its own initiation was refused for its age: a replay, or the peer has
+    /// forgotten that its calendar was ahead, and every initiation of its own will be refused until that is caught up.
+    /// Ours, which it cannot have seen, it will take.
+    ///
+    /// Asks once, at `target`, where the peer is known to be, and not again so soon; whether it did is the answer.
+    pub(crate) fn counter(&mut self, target: Target, turn: &mut Turn<'_>) -> bool {
+        let early = self.countered.is_some_and(|last| turn.now < last + COUNTER_INTERVAL);
+        if early || self.flight.is_some() {
+            return false;
+        }
+        self.countered = Some(turn.now);
+        self.initiate(vec![target], turn.now, turn);
+        if let Some(flight) = &mut self.flight {
+            flight.brief = true;
+        }
+        true
+    }
+
+    /// Whether this initiation is so much older than the newest that the peer's next ones will be, too.
+    pub(crate) fn outdated(&self, timestamp: Tai64N) -> bool {
+        self.newest.is_some_and(|newest| timestamp.seconds_before(newest) > REKEY_TIMEOUT.as_secs())
+    }
+
     fn initiate(&mut self, targets: Vec<Target>, began: Instant, turn: &mut Turn<'_>) {
         self.abandon(turn);
         if targets.is_empty() {
             return;
         }
         let index = turn.fresh_index();
-        let timestamp = Tai64N::from(turn.wall);
+        // Each is later than the one before, or the peer would take it for a replay.
+        self.stamped = turn.wall.max(self.stamped + TICK);
+        let timestamp = Tai64N::from(self.stamped);
         let identity = &turn.identity.secret;
         let random = &mut turn.random.handshakes;
         let Ok((initiator, mut message)) =

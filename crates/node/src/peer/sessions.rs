@@ -36,7 +36,13 @@ impl Peer {
         if self.plays_dead() {
             return Err(Discard::Suspended);
         }
-        self.handshaking.on_initiation(responder, sender, arrival, turn)?;
+        let outdated = self.handshaking.outdated(responder.timestamp());
+        if let Err(refused) = self.handshaking.on_initiation(responder, sender, arrival, turn) {
+            if outdated {
+                self.counter(turn);
+            }
+            return Err(refused);
+        }
         self.lane.stamp_received(false, true, turn.now);
         // A plain peer roams by any authenticated message, as WireGuard says. A VC enhanced one has to prove the
         // new place first: its first message in the new session does.
@@ -44,6 +50,16 @@ impl Peer {
             self.adopt(at(arrival), false, Mover::Roaming, turn);
         }
         Ok(())
+    }
+
+    /// The peer's initiation is authentic, and too old: asks it, where it is known to be and nowhere else. Whoever sent
+    /// an old initiation again gets nothing.
+    fn counter(&mut self, turn: &mut Turn<'_>) {
+        let Some(active) = self.paths.active().cloned() else { return };
+        let target = (active.remote, active.local.map(|point| point.ip()));
+        if self.handshaking.counter(target, turn) {
+            self.tell(Happening::OutdatedHandshake, turn);
+        }
     }
 
     /// The peer answered our initiation.

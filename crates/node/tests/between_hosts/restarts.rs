@@ -158,3 +158,61 @@ fn a_clock_that_jumps_by_a_day_fires_each_timer_once() {
     world.run_for(ms(200));
     assert_eq!(world.texts(alice, 1), ["before", "after"]);
 }
+
+#[test]
+fn a_host_restarted_with_its_clock_set_back_is_asked_in_its_stead() {
+    let (mut world, alice, bob) = World::connected_pair();
+    world.run_for(secs(5));
+    world.calendar_behind = secs(3600);
+    world.restart(bob);
+    let restarted = world.now;
+    world.send(bob, alice, b"back again, an hour ago");
+    world.run_for(secs(1));
+
+    assert_eq!(world.texts(alice, 1), ["back again, an hour ago"]);
+    let took = *world.received_at(alice).last().unwrap() - restarted;
+    assert_eq!(took, world.delay * 5, "refused, asked, answered, confirmed, and the packet itself");
+    world.send(alice, bob, b"welcome");
+    world.run_for(ms(200));
+    assert_eq!(world.texts(bob, 1), ["welcome"]);
+    for place in ["10.7.0.2", "10.7.0.3"] {
+        world.move_to(bob, &[place]);
+        world.run_for(ms(500));
+        assert_eq!(world.remote(alice), at(place), "its updates are heard, too");
+    }
+}
+
+#[test]
+fn initiations_replayed_cost_a_datagram_now_and_then_to_the_peer_and_none_to_the_attacker() {
+    let (mut world, alice, bob) = World::connected_pair();
+    let old = world.trace.iter().find(|flight| flight.datagram[0] == 1).expect("bob asked").clone();
+    for n in 0..15 {
+        world.run_for(secs(10));
+        world.send(bob, alice, &[n]);
+    }
+    assert!(world.status(alice).handshakes >= 2, "there is a newer one");
+    let (attacker, before) = (at("6.6.6.6"), world.trace.len());
+    for _ in 0..200 {
+        world.inject(attacker, at("10.0.0.1"), old.datagram.clone());
+        world.run_for(ms(100));
+    }
+
+    assert_eq!(world.bytes_to(attacker, before), 0);
+    let asked: Vec<_> = world.trace[before..].iter().filter(|flight| flight.datagram[0] == 1).collect();
+    assert!(asked.iter().all(|flight| flight.destination == at("10.0.0.2")));
+    assert_eq!(asked.len(), 4, "one in five seconds");
+    assert_eq!(world.remote(alice), at("10.0.0.2"));
+    world.send(alice, bob, b"still here");
+    world.run_for(ms(100));
+    assert_eq!(world.texts(bob, 1), ["still here"]);
+}
+
+#[test]
+fn a_copy_of_the_newest_initiation_asks_nobody() {
+    let (mut world, alice, _) = World::connected_pair();
+    let initiation = world.trace.iter().find(|flight| flight.datagram[0] == 1).expect("bob asked").clone();
+    world.inject(initiation.source, initiation.destination, initiation.datagram);
+    world.run_for(secs(1));
+
+    assert_eq!((world.initiations(), world.drops(alice, Discard::ReplayedHandshake)), (1, 1));
+}

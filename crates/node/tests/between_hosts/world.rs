@@ -77,6 +77,8 @@ type Disorder = Box<dyn FnMut(&Flight) -> Vec<Duration>>;
 pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) delay: Duration,
+    /// How far the calendar of hosts that start from now on is behind.
+    pub(crate) calendar_behind: Duration,
     /// Says for each datagram whether it is lost.
     pub(crate) loses: Box<dyn FnMut(&Flight) -> bool>,
     hosts: Vec<Host>,
@@ -139,6 +141,7 @@ impl World {
         Self {
             now: Instant::from_micros(1_000_000),
             delay: ms(10),
+            calendar_behind: Duration::ZERO,
             loses: Box::new(|_| false),
             hosts: Vec::new(),
             services: Vec::new(),
@@ -202,7 +205,8 @@ impl World {
             services: self.service_settings(),
             peers: peers.to_vec(),
         };
-        let wall = WALL + (self.now - Instant::ZERO);
+        let right = (WALL + (self.now - Instant::ZERO)).0;
+        let wall = UnixTime(right.saturating_sub(self.calendar_behind));
         Node::new(settings, [seed; 32], wall, self.now).expect("settings are fine")
     }
 

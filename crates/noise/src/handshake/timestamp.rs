@@ -18,6 +18,19 @@ impl From<UnixTime> for Tai64N {
     }
 }
 
+impl Tai64N {
+    /// How much earlier this is than `other`, in whole seconds; zero if it is not.
+    #[must_use]
+    pub fn seconds_before(self, other: Self) -> u64 {
+        other.seconds().saturating_sub(self.seconds())
+    }
+
+    fn seconds(self) -> u64 {
+        let [seconds @ .., _, _, _, _] = self.0;
+        u64::from_be_bytes(seconds)
+    }
+}
+
 /// The label of 1970-01-01 00:00:00 UTC: 2^62, and the ten seconds that TAI was ahead. Leap seconds since are
 /// not counted, as in every WireGuard implementation.
 const TAI_AT_UNIX_EPOCH: u64 = (1 << 62) + 10;
@@ -38,6 +51,13 @@ mod tests {
             tai(1_700_000_000, 999_999_999).0,
             [0x40, 0, 0, 0, 0x65, 0x53, 0xf1, 0x0a, 0x3b, 0x9a, 0xc9, 0xff]
         );
+    }
+
+    #[test]
+    fn what_is_earlier_is_so_by_whole_seconds() {
+        assert_eq!(tai(1_000, 5).seconds_before(tai(4_600, 0)), 3_600);
+        assert_eq!(tai(7, 0).seconds_before(tai(7, 999_999_999)), 0);
+        assert_eq!(tai(8, 0).seconds_before(tai(7, 0)), 0);
     }
 
     #[test]

@@ -57,6 +57,6 @@ fn a_calendar_that_was_set_back_locks_nobody_out() {
     pair.world.run_until(secs(60));
 
     let gap = pair.whole(shell);
-    assert!(gap < secs(15), "{gap:?}");
+    assert!(gap < secs(3), "{gap:?}");
     pair.sound();
 }
