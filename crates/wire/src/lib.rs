@@ -10,4 +10,5 @@ pub mod options;
 pub mod plaintext;
 pub mod reader;
 pub mod relayed;
+pub mod tcp;
 pub mod time;
