@@ -20,11 +20,14 @@ mod limits;
 mod listing;
 mod queues;
 mod specification;
+mod suspension;
 mod table;
 mod tcp;
+mod trail;
 
 pub use entry::{Entry, State};
 pub use limits::Limits;
 pub use listing::{ConnectionRow, Stats, Traffic};
 pub use specification::{Attachment, CurrentSpecification, OriginalSpecification, PathId, PeerId, Token};
+pub use suspension::{Budget, Held, HeldCount, Losses, Rules};
 pub use table::{Refusal, Table};
