@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use stead_node::{
     Answer, Arrival, Cause, Command, Event, LocalAddress, LocalAttachment, Node, Outlet, PeerKind,
-    PeerSettings, PeerStatus, Resending, Settings, Transmit,
+    PeerSettings, PeerStatus, Resending, Settings, SuspensionSettings, Transmit,
 };
 use stead_noise::keys::StaticSecret;
 use stead_wire::time::{Duration, Instant, UnixTime};
@@ -106,6 +106,7 @@ impl Stage {
                 mtu: 1420,
                 connections: CONNECTIONS,
                 resending: Resending::default(),
+                suspension: SuspensionSettings::default(),
                 services: Vec::new(),
                 peers: vec![peer],
             };
@@ -281,7 +282,7 @@ impl Stage {
     fn check(&mut self, before: &[PeerStatus; 2]) {
         for (host, before) in before.iter().enumerate() {
             let after = self.peer(host);
-            assert!(after.held_packets <= HELD && after.candidates.len() <= 16);
+            assert!(after.held.packets <= HELD && after.candidates.len() <= 16);
             let Some(path) = after.path.filter(|path| is_victim(path.remote)) else { continue };
             assert!(!path.validated, "{} proved nothing", path.remote);
             let moved = before.path.is_none_or(|before| before.remote != path.remote);

@@ -20,7 +20,7 @@ use nix::sched::{CloneFlags, unshare};
 use stead_io::control::{self, ConnectionReport, Outcome, PeerState, Request, StatusReport};
 use stead_io::driver::{Daemon, DaemonSettings, RunError, StartError};
 use stead_io::tun::{TunError, VirtualAddress};
-use stead_node::{PeerSettings, Prefix, Resending, Settings};
+use stead_node::{PeerSettings, Prefix, Resending, Settings, SuspensionSettings};
 use stead_noise::keys::StaticSecret;
 use tokio::sync::oneshot;
 
@@ -99,6 +99,7 @@ fn settings(folder: &Path, own: [u8; 32], peer: [u8; 32], address: &str, endpoin
             mtu: 1420,
             connections: 1024,
             resending: Resending::default(),
+            suspension: SuspensionSettings::default(),
             services: Vec::new(),
             peers: vec![PeerSettings {
                 name: "peer".into(),

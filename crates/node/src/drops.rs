@@ -84,10 +84,12 @@ reasons! {
     NoRoute = "no-route",
     /// An outbound packet for a peer whose attachment point nobody knows yet.
     NoEndpoint = "no-endpoint",
-    /// Held packets beyond the bound; the oldest went.
+    /// Held packets beyond the bound: the oldest of datagrams, the highest sequence numbers of TCP.
     HeldOverflow = "held-overflow",
-    /// Held packets of a peer that did not come back in time.
+    /// Held packets, no TCP, of a peer that did not come back in time.
     HeldTooLong = "held-too-long",
+    /// Held packets of a connection that the peer aborted meanwhile.
+    HeldForReset = "held-for-reset",
 }
 
 /// A counter per reason; shared by every worker.

@@ -37,4 +37,6 @@ pub use peer::{Condition, PathStatus, PeerKind, PeerStatus, ResumptionStatus, St
 pub use proxy::{RelayedStatus, ServiceStatus};
 pub use relay::RelayAddress;
 pub use ring::{Chunk, LONGEST_ROW};
-pub use settings::{PeerSettings, Prefix, Resending, ServiceSettings, Settings, SettingsError};
+pub use settings::{
+    PeerSettings, Prefix, Resending, ServiceSettings, Settings, SettingsError, SuspensionSettings,
+};

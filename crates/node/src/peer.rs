@@ -41,7 +41,7 @@ use self::non_migrator::NonMigrator;
 use self::paths::Paths;
 use self::requests::Requests;
 use self::resumption::Resumption;
-use self::stage::Stage;
+pub(crate) use self::stage::Stage;
 use self::standby::Standby;
 use crate::drops::Discard;
 use crate::event::{Event, Happening, Suspension};
@@ -112,7 +112,8 @@ impl Moves {
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, settings: PeerSettings, lane: Arc<Lane>) -> Self {
+    pub(crate) fn new(settings: PeerSettings, lane: Arc<Lane>, stage: Stage) -> Self {
+        let id = lane.peer();
         Self {
             handshaking: Handshaking::new(id, settings.public_key, settings.preshared_key),
             negotiation: Negotiation::default(),
@@ -130,7 +131,7 @@ impl Peer {
             requests: Requests::default(),
             liveness: Liveness::default(),
             standby: Standby::default(),
-            stage: Stage::default(),
+            stage,
             resumption: Resumption::default(),
             suspended: None,
             ordered: None,
@@ -170,8 +171,7 @@ impl Peer {
             }
             self.search.get_or_insert(turn.now);
         }
-        let overflow = self.stage.push(packet.to_vec());
-        turn.path.drops().count_many(Discard::HeldOverflow, overflow);
+        self.stage.push(packet.to_vec(), turn.path, turn.now);
         self.want(turn);
     }
 
@@ -225,6 +225,7 @@ impl Peer {
         match (before, self.suspended) {
             (None, Some((why, _))) => {
                 turn.path.table().hold_peer(self.about.id);
+                self.stage.stop(&turn.path.table().entries_of(self.about.id));
                 self.tell(Happening::Suspended { why }, turn);
             }
             (Some((_, since)), None) => {
@@ -240,7 +241,19 @@ impl Peer {
         let ended = before.filter(|_| self.suspended.is_none()).map(|(_, since)| since);
         self.resume(ended, turn);
         self.publish(turn.now);
+        self.answer_in_its_name(turn);
         self.looked_since = self.looks(turn).map(|since| self.looked_since.unwrap_or(since));
+    }
+
+    /// Tells this host's TCP to wait for as long as nothing may flow, and to go on as soon as it may (seed 002
+    /// claims 5 to 8).
+    fn answer_in_its_name(&mut self, turn: &mut Turn<'_>) {
+        let held = self.lane.way().flow == Flow::Held;
+        loop {
+            let answer = if held { self.stage.poll_answer(turn.now) } else { self.stage.poll_update() };
+            let Some(answer) = answer else { return };
+            turn.out.packets.push_back(answer);
+        }
     }
 
     /// Shows the packet path how to send from now on; does nothing if that has not changed.

@@ -5,6 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use stead_lct::Rules;
 use stead_noise::keys::{PresharedKey, PublicKey, StaticSecret};
 
 /// Everything a [`Node`](crate::Node) needs to know before its first packet.
@@ -19,6 +20,8 @@ pub struct Settings {
     pub connections: usize,
     /// What is kept of what was sent, to send it again when a move has lost it.
     pub resending: Resending,
+    /// How packets wait for a peer that cannot be reached.
+    pub suspension: SuspensionSettings,
     /// The subscribe-notify services by which peers find each other.
     pub services: Vec<ServiceSettings>,
     /// The peers.
@@ -41,6 +44,31 @@ impl Default for Resending {
     /// repeated themselves.
     fn default() -> Self {
         Self { memory: 4 << 20, memory_of_all: 64 << 20, age: Duration::from_secs(10) }
+    }
+}
+
+/// How packets wait for a peer that cannot be reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SuspensionSettings {
+    /// Most bytes held for all peers together.
+    pub memory: usize,
+    /// How long packets wait that are no TCP.
+    pub datagrams_for: Duration,
+    /// Whether this host's TCP is told to wait and its segments are held for as long as it takes; without it they
+    /// wait as others do.
+    pub tcp: bool,
+}
+
+impl Default for SuspensionSettings {
+    fn default() -> Self {
+        let Rules { datagrams_for, tcp } = Rules::default();
+        Self { memory: 64_000_000, datagrams_for, tcp }
+    }
+}
+
+impl SuspensionSettings {
+    pub(crate) const fn rules(&self) -> Rules {
+        Rules { datagrams_for: self.datagrams_for, tcp: self.tcp }
     }
 }
 
@@ -240,6 +268,7 @@ mod tests {
             mtu: 1420,
             connections: 16,
             resending: Resending::default(),
+            suspension: SuspensionSettings::default(),
             services: Vec::new(),
             peers,
         }

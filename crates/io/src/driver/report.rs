@@ -120,7 +120,7 @@ fn peer_report(peer: PeerStatus, now: Instant) -> PeerReport {
             Condition::Held(why) => Some(why.label().to_owned()),
             _ => None,
         },
-        held_packets: peer.held_packets as u64,
+        held_packets: peer.held.packets as u64,
         path: peer.path.map(path_report),
         relayed: peer
             .relayed

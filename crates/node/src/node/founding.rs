@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use stead_lct::{Limits, PeerId, Table};
+use stead_lct::{Budget, Limits, PeerId, Table};
 use stead_noise::cookie::CookieChecker;
 use stead_noise::doorkeeper::Doorkeeper;
 use stead_noise::random::Random;
@@ -14,7 +14,7 @@ use super::ground::{Clock, Ground};
 use super::wakes::Wakes;
 use crate::attachment::{Cause, LocalAttachment};
 use crate::packet_path::{FlowCursor, PacketPath};
-use crate::peer::Peer;
+use crate::peer::{Peer, Stage};
 use crate::proxy::Proxy;
 use crate::routes::Routes;
 use crate::settings::{Prefix, Settings, SettingsError};
@@ -60,8 +60,13 @@ impl Node {
         let publications = random.stream("publications");
         let proxy = Proxy::new(&settings.secret, &configured, settings.services, first_service, publications);
         let by_key = ids().zip(&configured).map(|(id, peer)| (peer.public_key, id)).collect();
-        let peers =
-            ids().zip(configured).map(|(id, peer)| Peer::new(id, peer, Arc::clone(path.lane(id)))).collect();
+        let (budget, rules) =
+            (Arc::new(Budget::new(settings.suspension.memory)), settings.suspension.rules());
+        let peers = ids().zip(configured).map(|(id, peer)| {
+            let stage = Stage::new(id, rules, Arc::clone(&budget));
+            Peer::new(peer, Arc::clone(path.lane(id)), stage)
+        });
+        let peers = peers.collect();
         let ground = Ground {
             identity: Identity { secret: settings.secret, public, listen_port: settings.listen_port },
             attachment: LocalAttachment::detached(Cause::Start),

@@ -37,6 +37,8 @@ pub enum Wake {
     Search,
     /// The peer did not tell what it has received, or is to be asked.
     Resumption,
+    /// Packets have been held for too long.
+    Held,
     /// Connections of the table have been silent for too long.
     TableExpiry,
 }
@@ -58,6 +60,7 @@ impl fmt::Display for Wake {
             Self::ServiceKeepalive => "service-keepalive",
             Self::Search => "search",
             Self::Resumption => "resumption",
+            Self::Held => "held",
             Self::TableExpiry => "table-expiry",
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stead_lct::{Attachment, OriginalSpecification, PathId, PeerId};
+use stead_lct::{Attachment, Entry, OriginalSpecification, PathId, PeerId};
 use stead_noise::session::{Discard as Refusal, Session};
 use stead_wire::ip::IpHeaders;
 use stead_wire::message::{Counter, Message, SessionIndex};
@@ -144,7 +144,7 @@ impl PacketPath {
         .map(|sighting| Notice { peer, sighting });
         let refused = match (split.map(|_| ()), headers) {
             (Err(reason), _) => Some(reason),
-            (Ok(()), Some(headers)) => self.accept(cursor, lane, &headers, arrival, now).err(),
+            (Ok(()), Some(headers)) => self.accept(cursor, lane, (plaintext, &headers), arrival, now).err(),
             (Ok(()), None) => None,
         };
         if let Some(reason) = refused {
@@ -182,30 +182,35 @@ impl PacketPath {
         &self,
         cursor: &mut FlowCursor,
         lane: &Lane,
-        headers: &IpHeaders,
+        (packet, headers): (&[u8], &IpHeaders),
         arrival: Arrival,
         now: Instant,
     ) -> Result<(), Discard> {
         let original = OriginalSpecification::from_inbound(headers.tuple);
-        let bytes = headers.total_len as u64;
         if let Some(entry) = cursor.entry(self, &original, headers.tcp) {
             if entry.peer() != lane.peer() {
                 return Err(Discard::ForeignSource);
             }
-            entry.count_inbound(1, bytes, headers.tcp, now);
+            count_arrival(entry, packet, headers, now);
         } else {
             if self.routes.owner(headers.source()) != Some(lane.peer()) {
                 return Err(Discard::ForeignSource);
             }
             let active = lane.way().active.clone().unwrap_or_else(|| provisional(arrival));
             if let Some(entry) = self.enter(original, lane, &active, now) {
-                entry.count_inbound(1, bytes, headers.tcp, now);
+                count_arrival(&entry, packet, headers, now);
                 cursor.remember(entry);
             }
         }
-        lane.count_received(1, bytes);
+        lane.count_received(1, headers.total_len as u64);
         Ok(())
     }
+}
+
+/// Counts in the entry, which remembers TCP's numbers.
+fn count_arrival(entry: &Entry, packet: &[u8], headers: &IpHeaders, now: Instant) {
+    entry.count_inbound(1, headers.total_len as u64, headers.tcp, now);
+    entry.remember_inbound(packet, headers);
 }
 
 /// Until the node has confirmed a path, the entry points where the first packet came from; the node's first

@@ -139,6 +139,7 @@ fn count_departure(departure: &Departure<'_>, entry: Option<&Entry>, lane: &Lane
     let (packets, bytes) = (u64::from(departure.packets), departure.packet.len() as u64);
     if let Some(entry) = entry {
         entry.count_outbound(packets, bytes, departure.headers.tcp, now);
+        entry.remember_outbound(departure.packet, &departure.headers);
     }
     lane.count_sent(packets, bytes);
     lane.stamp_sent(true, now)

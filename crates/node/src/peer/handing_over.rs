@@ -135,7 +135,7 @@ impl Peer {
     fn release_held(&mut self, most: usize, (session, active): &Over, turn: &mut Turn<'_>) -> Vec<Key> {
         let mut gone = Vec::new();
         while gone.len() < most {
-            let Some(packet) = self.stage.pop() else { break };
+            let Some(packet) = self.stage.pop(turn.path, turn.now) else { break };
             let released = turn.path.release(&packet, &self.lane, (session, active), turn.now);
             let Some(mut grant) = released else {
                 turn.path.drops().count(Discard::ExpiredSession);

@@ -1,81 +1,69 @@
 //! Packets that wait for their peer: for a session, for a path, for the end of a move.
 //!
-//! Bounded in packets and bytes; the oldest go first when it overflows, since the newest are what a TCP
-//! sender would send again.
+//! What waits how, and what this host's TCP is told meanwhile, is [`Held`]'s to decide; here its losses become
+//! counted drops.
 
-use std::collections::VecDeque;
+use core::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-/// Most packets held for one peer.
-const PACKETS: usize = 4096;
+use stead_lct::{Budget, Held, Losses, PeerId, Rules};
+use stead_wire::time::Instant;
 
-/// Most bytes held for one peer: a full window of a fast TCP connection.
-const BYTES: usize = 4 << 20;
+use crate::drops::Discard;
+use crate::packet_path::PacketPath;
 
-/// One peer's held packets, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct Stage {
-    packets: VecDeque<Vec<u8>>,
-    bytes: usize,
-}
+/// One peer's held packets.
+#[derive(Debug)]
+pub(crate) struct Stage(Held);
 
 impl Stage {
-    /// Holds `packet`; returns how many older ones had to go for it.
-    pub(crate) fn push(&mut self, packet: Vec<u8>) -> u64 {
-        self.bytes += packet.len();
-        self.packets.push_back(packet);
-        let mut dropped = 0;
-        while self.packets.len() > PACKETS || self.bytes > BYTES {
-            self.pop();
-            dropped += 1;
+    pub(crate) fn new(peer: PeerId, rules: Rules, budget: Arc<Budget>) -> Self {
+        Self(Held::new(peer, rules, budget))
+    }
+
+    /// Holds `packet`.
+    pub(crate) fn push(&mut self, packet: Vec<u8>, path: &PacketPath, now: Instant) {
+        self.0.push(packet, path.table(), now);
+        self.count_losses(path);
+    }
+
+    /// The next packet to go. When there is none left, the windows may be opened.
+    pub(crate) fn pop(&mut self, path: &PacketPath, now: Instant) -> Option<Vec<u8>> {
+        let packet = self.0.pop(now);
+        self.count_losses(path);
+        packet
+    }
+
+    /// Lets go what has waited for too long.
+    pub(crate) fn expire(&mut self, path: &PacketPath, now: Instant) {
+        self.0.expire(now);
+        self.count_losses(path);
+    }
+
+    fn count_losses(&mut self, path: &PacketPath) {
+        let Losses { overflow, overdue, reset } = self.0.take_losses();
+        for (reason, many) in [
+            (Discard::HeldOverflow, overflow),
+            (Discard::HeldTooLong, overdue),
+            (Discard::HeldForReset, reset),
+        ] {
+            if many > 0 {
+                path.drops().count_many(reason, many);
+            }
         }
-        dropped
-    }
-
-    /// The oldest packet.
-    pub(crate) fn pop(&mut self) -> Option<Vec<u8>> {
-        let packet = self.packets.pop_front()?;
-        self.bytes -= packet.len();
-        Some(packet)
-    }
-
-    /// How many wait.
-    pub(crate) fn len(&self) -> usize {
-        self.packets.len()
-    }
-
-    /// Forgets all; returns how many there were.
-    pub(crate) fn clear(&mut self) -> usize {
-        self.bytes = 0;
-        let len = self.packets.len();
-        self.packets = VecDeque::new();
-        len
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Deref for Stage {
+    type Target = Held;
 
-    #[test]
-    fn packets_leave_in_the_order_they_came() {
-        let mut stage = Stage::default();
-        assert_eq!(stage.push(vec![1]) + stage.push(vec![2, 2]), 0);
-        assert_eq!(stage.pop(), Some(vec![1]));
-        assert_eq!(stage.pop(), Some(vec![2, 2]));
-        assert_eq!(stage.pop(), None);
+    fn deref(&self) -> &Held {
+        &self.0
     }
+}
 
-    #[test]
-    fn the_oldest_go_when_there_are_too_many_or_too_much() {
-        let mut many = Stage::default();
-        let dropped: u64 = (0..=PACKETS).map(|n| many.push(n.to_be_bytes().to_vec())).sum();
-        assert_eq!(dropped, 1);
-        assert_eq!(many.pop(), Some(1_usize.to_be_bytes().to_vec()), "the very first one went");
-
-        let mut large = Stage::default();
-        let dropped: u64 = (0..5).map(|_| large.push(vec![0; 1 << 20])).sum();
-        assert_eq!((dropped, large.len()), (1, 4));
-        assert_eq!(large.clear(), 4);
-        assert_eq!(large.push(vec![0]), 0, "nothing is left of the old bytes");
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Held {
+        &mut self.0
     }
 }

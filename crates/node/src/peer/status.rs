@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use stead_lct::HeldCount;
 use stead_noise::keys::PublicKey;
 use stead_wire::time::{Duration, Instant};
 
@@ -58,10 +59,10 @@ pub struct PeerStatus {
     pub condition: Condition,
     /// Since when its traffic is held.
     pub held_since: Option<Instant>,
-    /// How many packets wait for it.
-    pub held_packets: usize,
     /// The last resumption that sent something again, or what was held.
     pub resumption: Option<ResumptionStatus>,
+    /// What waits for it, and what this host's TCP was told in its name.
+    pub held: HeldCount,
     /// Where it is reached.
     pub path: Option<PathStatus>,
     /// Which paths are kept ready beside it.
@@ -100,8 +101,8 @@ impl Peer {
             kind: self.negotiation.kind(),
             condition: self.condition(now),
             held_since: self.suspended.map(|(_, since)| since),
-            held_packets: self.stage.len(),
             resumption: self.resumption.last(),
+            held: self.stage.count(),
             path: active.map(|active| PathStatus {
                 local: active.local,
                 remote: active.remote,

@@ -45,6 +45,7 @@ impl Peer {
             (proof, Wake::Proof),
             (self.search_ends(), Wake::Search),
             (self.resumption.poll_timeout(), Wake::Resumption),
+            (self.stage.poll_timeout(), Wake::Held),
         ]
         .into_iter()
         .filter_map(|(at, wake)| Some((at?, wake)))
@@ -60,7 +61,7 @@ impl Peer {
         let lately = self.suspended.is_none_or(|(_, since)| turn.now < since + OFTEN_FOR);
         let often = waits && lately && self.negotiation.enhanced();
         if self.handshaking.handle_timeout(&targets, often, turn) {
-            let dropped = self.stage.clear();
+            let dropped = self.stage.give_up();
             turn.path.drops().count_many(Discard::HeldTooLong, dropped as u64);
             if !waits {
                 self.migrator.give_up(turn.now);
@@ -71,6 +72,7 @@ impl Peer {
             self.tell(Happening::Plain, turn);
         }
         self.move_on(waits, turn);
+        self.stage.expire(turn.path, turn.now);
         self.answer_silence(turn);
         self.keep_alive(turn);
         self.watch_path(turn);

@@ -159,7 +159,7 @@ impl Peer {
         if self.handshaking.in_flight() || self.handshaking.sealing(turn.now).is_some() {
             return;
         }
-        let dropped = self.stage.clear();
+        let dropped = self.stage.give_up();
         turn.path.drops().count_many(Discard::HeldTooLong, dropped as u64);
         self.tell(Happening::HandshakeGaveUp { dropped }, turn);
     }

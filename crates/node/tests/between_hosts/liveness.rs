@@ -70,9 +70,9 @@ fn a_path_that_falls_silent_is_doubted_within_a_second_and_packets_are_held() {
         let limit = ms(1000).max(ms(2 * delay) * 9);
         assert!(doubted - silent <= limit, "{:?} with a delay of {delay} ms", doubted - silent);
 
-        let held = world.status(alice).held_packets;
+        let held = world.status(alice).held.packets;
         world.send(alice, bob, b"held");
-        assert_eq!(world.status(alice).held_packets, held + 1);
+        assert_eq!(world.status(alice).held.packets, held + 1);
     }
 }
 

@@ -32,7 +32,7 @@ fn nothing_leaves_while_suspended_on_order_and_what_was_held_goes_first() {
     tick(&mut world, (bob, alice), 0, 100);
     let from_bob = world.trace[before..].iter().filter(|flight| flight.source == at("10.0.0.2"));
     assert_eq!(from_bob.count(), 0, "played dead");
-    assert_eq!(world.status(bob).held_packets, 100);
+    assert_eq!(world.status(bob).held.packets, 100);
 
     let resumed = world.order(bob, Order::Resume);
     assert!(resumed.changed);
@@ -135,7 +135,7 @@ fn a_suspension_longer_than_the_session_costs_a_handshake_and_nothing_else() {
     world.order(bob, Order::Suspend);
     world.send(bob, alice, b"held");
     world.run_for(secs(1200));
-    assert_eq!((world.status(bob).condition, world.status(bob).held_packets), (ORDERED, 1));
+    assert_eq!((world.status(bob).condition, world.status(bob).held.packets), (ORDERED, 1));
 
     let resumed = world.now;
     world.order(bob, Order::Resume);

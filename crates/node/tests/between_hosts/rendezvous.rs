@@ -70,9 +70,9 @@ fn a_packet_for_a_peer_that_nobody_finds_is_given_up_in_time() {
             b"anyone there?",
         ),
     );
-    assert_eq!(world.status(nobody).held_packets, 1);
+    assert_eq!(world.status(nobody).held.packets, 1);
     world.run_for(secs(91));
-    assert_eq!(world.status(nobody).held_packets, 0);
+    assert_eq!(world.status(nobody).held.packets, 0);
     assert_eq!(world.drops(nobody, stead_node::Discard::HeldTooLong), 1);
     assert_eq!(world.drops(nobody, stead_node::Discard::NoEndpoint), 0);
 }

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use stead_node::{
     Arrival, Cause, Event, LocalAddress, LocalAttachment, Node, Obeyed, Order, Outlet, PeerSettings,
-    Resending, Settings, Transmit,
+    Resending, Settings, SuspensionSettings, Transmit,
 };
 use stead_noise::keys::{PublicKey, StaticSecret};
 use stead_wire::time::{Duration, Instant, UnixTime};
@@ -202,6 +202,8 @@ impl World {
             mtu: 1420,
             connections: 64,
             resending: self.resending,
+            // What waits here is no TCP.
+            suspension: SuspensionSettings { datagrams_for: secs(3600), ..SuspensionSettings::default() },
             services: self.service_settings(),
             peers: peers.to_vec(),
         };

@@ -1,6 +1,8 @@
 //! Machines: how they start, die, are suspended, and what waits for them meanwhile.
 
-use stead_node::{Arrival, Cause, Command, PeerSettings, Prefix, Resending, ServiceSettings, Settings};
+use stead_node::{
+    Arrival, Cause, Command, PeerSettings, Prefix, Resending, ServiceSettings, Settings, SuspensionSettings,
+};
 use stead_wire::time::Duration;
 
 use super::{CALENDAR, Task, World};
@@ -53,7 +55,17 @@ impl World {
             Role::Node => {
                 let (listen_port, mtu, connections) = (PORT, TUNNEL_MTU, CONNECTIONS);
                 let resending = Resending::default();
-                let settings = Settings { secret, listen_port, mtu, connections, resending, services, peers };
+                let suspension = SuspensionSettings::default();
+                let settings = Settings {
+                    secret,
+                    listen_port,
+                    mtu,
+                    connections,
+                    resending,
+                    suspension,
+                    services,
+                    peers,
+                };
                 match NodeMachine::new(settings, seed, wall, now) {
                     Ok(node) => Box::new(node),
                     // Keys of different hosts differ, so nothing here contradicts itself.

@@ -45,7 +45,7 @@ fn datagrams(outcome: &Outcome) -> Option<String> {
 
 fn bounds(world: &World, host: HostId, traffic: usize) -> Option<String> {
     let status = world.status(host)?;
-    let held: usize = status.peers.iter().map(|peer| peer.held_packets).sum();
+    let held: usize = status.peers.iter().map(|peer| peer.held.packets).sum();
     if held > HELD * status.peers.len() {
         return Some(format!("{host:?} holds {held} packets"));
     }

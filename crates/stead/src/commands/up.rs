@@ -7,7 +7,7 @@ use core::time::Duration;
 use stead_config::{Configuration, Endpoint, Peer, Service};
 use stead_io::driver::{Daemon, DaemonSettings, StartError};
 use stead_io::tun::VirtualAddress;
-use stead_node::{PeerSettings, Prefix, Resending, ServiceSettings, Settings};
+use stead_node::{PeerSettings, Prefix, Resending, ServiceSettings, Settings, SuspensionSettings};
 use tokio::net::lookup_host;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -76,6 +76,7 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
             mtu: configuration.mtu,
             connections: configuration.connection_limit,
             resending: Resending::default(),
+            suspension: SuspensionSettings::default(),
             services,
             peers,
         },
