@@ -63,8 +63,8 @@ impl PacketPath {
             return None;
         }
         let mut chunks = ring.lock();
-        if let Some(last) = chunks.pop_back_if(|last| last.has_room()) {
-            return Some(last);
+        if chunks.back().is_some_and(Chunk::has_room) {
+            return chunks.pop_back();
         }
         let stale = chunks.front().is_some_and(|oldest| oldest.unused_since(stock.horizon(now)));
         if !stale && chunks.len() < stock.most_per_ring() && stock.reserve() {

@@ -8,7 +8,7 @@ use stead_wire::time::Instant;
 use tokio::sync::watch;
 use tracing::{debug, trace};
 
-use super::row::Row;
+use super::row::{Kept, Row};
 use super::{BATCH, Mail, Mailbox, Ready, Shared, must_stop, stopping};
 use crate::clock;
 use crate::drops::IoDrop;
@@ -60,14 +60,14 @@ impl Worker {
             match reader.try_read(buffer) {
                 Ok(read) => self.depart(&buffer[..read], now).await,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.flush().await;
+                    self.flush(now).await;
                     return Ok(false);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        self.flush().await;
+        self.flush(now).await;
         Ok(true)
     }
 
@@ -86,27 +86,30 @@ impl Worker {
         }
         let packets = u32::try_from(count).unwrap_or(u32::MAX);
         match self.shared.path.outbound(&mut self.cursor, segments.packet(), packets, now) {
-            Outbound::Send(grant) => self.send(grant, &segments).await,
+            Outbound::Send(grant) => self.send(grant, &segments, now).await,
             Outbound::Hold => self.hold(&segments),
             Outbound::Drop(reason) => trace!(%reason, "Packet dropped"),
         }
     }
 
     /// Seals every segment into the row, which goes out whenever it is full.
-    async fn send(&mut self, mut grant: Grant, segments: &Segments<'_>) {
+    async fn send(&mut self, mut grant: Grant, segments: &Segments<'_>, now: Instant) {
         if let Some(notice) = grant.take_notice() {
             self.mailbox.post(Mail::Notice(notice));
         }
-        let place = (grant.remote(), grant.local());
+        let place = (grant.peer(), grant.remote(), grant.local());
         for index in 0..segments.count() {
             let len = segments.len_of(index);
-            if !self.row.takes(place, len, self.sender.most_segments(place.0)) {
-                self.flush().await;
+            if !self.row.takes(place, len, self.sender.most_segments(grant.remote())) {
+                self.flush(now).await;
+            }
+            if self.row.is_empty() {
+                self.row.begin(place, self.shared.path.take_chunk(grant.peer(), now));
             }
             let write = |packet: &mut [u8]| {
                 segments.write(index, packet);
             };
-            self.row.add(place, len, write, |message| grant.seal(message));
+            self.row.add(len, write, |message| grant.seal(message));
         }
     }
 
@@ -121,12 +124,14 @@ impl Worker {
 
     /// Sends the row. Waits while the socket takes no more: the device's queue fills up meanwhile, which is
     /// what applications notice.
-    async fn flush(&mut self) {
+    async fn flush(&mut self, now: Instant) {
         while let Some(outgoing) = self.row.outgoing() {
             match self.sender.try_send(outgoing) {
                 Ok(()) => break,
                 Err(SendError::Full) => {
                     let remote = outgoing.remote;
+                    let kept = self.row.step_aside();
+                    self.keep(kept, now);
                     if self.writable(remote).await.is_err() {
                         self.shared.drops.count(IoDrop::SendBufferFull, self.row.messages() as u64);
                         break;
@@ -138,7 +143,15 @@ impl Worker {
                 }
             }
         }
-        self.row.clear();
+        let kept = self.row.clear();
+        self.keep(kept, now);
+    }
+
+    /// What was sent, or could not be, stays for a while: it is sent again if it did not arrive.
+    fn keep(&self, kept: Option<Kept>, now: Instant) {
+        if let Some(Kept { peer, chunk, measures }) = kept {
+            self.shared.path.give_chunk(peer, chunk, measures, now);
+        }
     }
 
     /// Until the socket takes datagrams again; an error when the worker is to stop in stead.

@@ -6,21 +6,27 @@
 //! +--------+------------------+------+-----+--------+------------------+------+-----+---
 //! |<-------------- stride --------------->|
 //! ```
-//! All but the last have the same length, so that the kernel, or the network adapter, can cut the row.
+//! All but the last have the same length, so that the kernel, or the network adapter, can cut the row. It is sealed into a
+//! chunk of its peer's ring of sent messages, if there is one, and sent from there: what stays behind costs no copy.
 
 use core::net::{IpAddr, SocketAddr};
 
+use stead_lct::PeerId;
+use stead_node::{Chunk, LONGEST_ROW};
 use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, padded_len_within};
 
 use crate::udp::{LONGEST_BATCH, Outgoing};
 
-/// Where a row goes, and from which local address.
-pub(super) type Place = (SocketAddr, Option<IpAddr>);
+/// For whom a row is, where it goes, and from which local address.
+pub(super) type Place = (PeerId, SocketAddr, Option<IpAddr>);
 
 /// A row of sealed messages for one place.
 #[derive(Debug)]
 pub(super) struct Row {
-    bytes: Vec<u8>,
+    /// Lent by the peer's ring for this row.
+    chunk: Option<Chunk>,
+    /// Where a row is sealed that nobody keeps, and one that waits for the socket.
+    own: Vec<u8>,
     used: usize,
     stride: usize,
     messages: usize,
@@ -28,10 +34,20 @@ pub(super) struct Row {
     mtu: usize,
 }
 
+/// A row that goes into its peer's ring.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) peer: PeerId,
+    pub(super) chunk: Chunk,
+    /// Length of the row and of its messages but the last.
+    pub(super) measures: (usize, usize),
+}
+
 impl Row {
     /// An empty row. Packets up to `mtu` bytes are not padded beyond it.
     pub(super) fn new(mtu: usize) -> Self {
-        Self { bytes: vec![0; LONGEST_BATCH], used: 0, stride: 0, messages: 0, place: None, mtu }
+        let own = vec![0; LONGEST_BATCH];
+        Self { chunk: None, own, used: 0, stride: 0, messages: 0, place: None, mtu }
     }
 
     /// Length of the message for an inner packet of `len` bytes.
@@ -44,38 +60,45 @@ impl Row {
         self.sealed_len(len) > LONGEST_BATCH
     }
 
+    /// Whether there is nothing in it.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// Begins an empty row for `place`, in a chunk of its peer's ring if that lends one.
+    pub(super) fn begin(&mut self, place: Place, chunk: Option<Chunk>) {
+        (self.place, self.chunk) = (Some(place), chunk);
+    }
+
     /// Whether a message for a packet of `len` bytes to `place` may join what is there already, in a row of at
     /// most `most` messages.
     pub(super) fn takes(&self, place: Place, len: usize, most: usize) -> bool {
-        let Some(here) = self.place else { return true };
+        if self.is_empty() {
+            return true;
+        }
         let sealed = self.sealed_len(len);
         // A message shorter than the stride is the last one.
         let full = self.used == self.messages * self.stride;
-        here == place
+        self.place == Some(place)
             && full
             && sealed <= self.stride
             && self.messages < most
-            && self.used + sealed <= self.bytes.len()
+            && self.used + sealed <= LONGEST_BATCH
     }
 
     /// Adds a message for a packet of `len` bytes, which `write` puts where it belongs and `seal` seals.
     ///
-    /// Only after [`takes`](Self::takes) said yes.
-    pub(super) fn add(
-        &mut self,
-        place: Place,
-        len: usize,
-        write: impl FnOnce(&mut [u8]),
-        seal: impl FnOnce(&mut [u8]),
-    ) {
+    /// Only after [`takes`](Self::takes) said yes, and [`begin`](Self::begin) where the row is empty.
+    pub(super) fn add(&mut self, len: usize, write: impl FnOnce(&mut [u8]), seal: impl FnOnce(&mut [u8])) {
         let sealed = self.sealed_len(len);
-        let message = &mut self.bytes[self.used..self.used + sealed];
+        let room = self.chunk.as_mut().map_or(self.own.as_mut_slice(), Chunk::row_mut);
+        let message = &mut room[self.used..self.used + sealed];
         let plaintext = &mut message[TRANSPORT_HEADER_LEN..sealed - TAG_LEN];
         write(&mut plaintext[..len]);
         plaintext[len..].fill(0);
         seal(message);
         if self.messages == 0 {
-            (self.stride, self.place) = (sealed, Some(place));
+            self.stride = sealed;
         }
         self.used += sealed;
         self.messages += 1;
@@ -83,8 +106,9 @@ impl Row {
 
     /// What there is to send; `None` if nothing.
     pub(super) fn outgoing(&self) -> Option<Outgoing<'_>> {
-        let (remote, local) = self.place?;
-        Some(Outgoing { remote, local, datagrams: &self.bytes[..self.used], stride: self.stride })
+        let (_, remote, local) = self.place.filter(|_| !self.is_empty())?;
+        let row = self.chunk.as_ref().map_or(self.own.as_slice(), Chunk::row);
+        Some(Outgoing { remote, local, datagrams: &row[..self.used], stride: self.stride })
     }
 
     /// How many messages there are.
@@ -92,27 +116,49 @@ impl Row {
         self.messages
     }
 
-    /// Forgets them.
-    pub(super) const fn clear(&mut self) {
+    /// Copies the row out of the chunk it was sealed into, which then goes back: the row has to wait, and what lies in
+    /// the chunk may be needed meanwhile.
+    pub(super) fn step_aside(&mut self) -> Option<Kept> {
+        let kept = self.keep()?;
+        self.own[..self.used].copy_from_slice(&kept.chunk.row()[..self.used]);
+        Some(kept)
+    }
+
+    /// Forgets the messages; what was sealed into a chunk is kept there.
+    pub(super) fn clear(&mut self) -> Option<Kept> {
+        let kept = self.keep();
         (self.used, self.stride, self.messages, self.place) = (0, 0, 0, None);
+        kept
+    }
+
+    fn keep(&mut self) -> Option<Kept> {
+        let (peer, _, _) = self.place?;
+        let chunk = self.chunk.take()?;
+        Some(Kept { peer, chunk, measures: (self.used, self.stride) })
     }
 }
+
+// A row fits the room in a chunk.
+const _: () = assert!(LONGEST_BATCH <= LONGEST_ROW);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn here() -> Place {
-        ("192.0.2.1:1".parse().unwrap(), None)
+        (PeerId(0), "192.0.2.1:1".parse().unwrap(), None)
     }
 
     fn there() -> Place {
-        ("192.0.2.2:1".parse().unwrap(), None)
+        (PeerId(0), "192.0.2.2:1".parse().unwrap(), None)
     }
 
     fn add(row: &mut Row, len: usize) {
         assert!(row.takes(here(), len, 64));
-        row.add(here(), len, |packet| packet.fill(7), |message| message[0] = 4);
+        if row.is_empty() {
+            row.begin(here(), None);
+        }
+        row.add(len, |packet| packet.fill(7), |message| message[0] = 4);
     }
 
     #[test]
@@ -148,6 +194,8 @@ mod tests {
         add(&mut row, 500);
 
         assert!(!row.takes(there(), 500, 64));
+        let (_, remote, local) = here();
+        assert!(!row.takes((PeerId(1), remote, local), 500, 64), "another peer behind the same relay");
         assert!(!row.takes(here(), 600, 64));
         assert!(!row.takes(here(), 500, 1), "no segmentation, one message a row");
         row.clear();
