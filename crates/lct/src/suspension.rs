@@ -145,10 +145,9 @@ impl Held {
     pub fn pop(&mut self, now: Instant) -> Option<Vec<u8>> {
         self.expire(now);
         self.datagrams_turn = !self.datagrams_turn;
-        if self.datagrams_turn || self.lots.is_empty() {
-            if let Some(packet) = self.pop_datagram() {
-                return Some(packet);
-            }
+        let datagram = if self.datagrams_turn { self.pop_datagram() } else { None };
+        if datagram.is_some() {
+            return datagram;
         }
         self.pop_segment().or_else(|| self.pop_datagram())
     }

@@ -70,7 +70,7 @@ fn the_header_of_version_4_has_a_right_checksum() {
 /// A segment with options and data behind the header of version 4.
 fn segment(flags: u8, options: &[u8], data: &[u8]) -> Vec<u8> {
     let mut packet = bare(A, B, None).encode().unwrap();
-    packet[20 + 12] = ((20 + options.len()) / 4 << 4) as u8;
+    packet[20 + 12] = (((20 + options.len()) / 4) << 4) as u8;
     packet[20 + 13] = flags;
     packet.extend(options);
     packet.extend(data);
