@@ -13,6 +13,7 @@ use crate::raw::Raw;
 use crate::report::{Finding, Report};
 use crate::value::endpoint::Endpoint;
 use crate::value::interface_name::InterfaceName;
+use crate::value::interface_pattern::InterfacePattern;
 use crate::value::log_filter::LogFilter;
 use crate::value::prefix::{InterfaceAddress, Prefix};
 
@@ -36,6 +37,8 @@ pub struct Configuration {
     pub log: LogFilter,
     /// How many entries the LCT table may have.
     pub connection_limit: usize,
+    /// Interfaces of networks that are to be used only if nothing else leads to a peer.
+    pub metered: Vec<InterfacePattern>,
     /// The subscribe-notify services, by name.
     pub services: Vec<Service>,
     /// The peers, by name.

@@ -138,6 +138,14 @@ pub enum Mistake {
         /// Why not.
         fault: InterfaceNameFault,
     },
+    /// No interface can be meant by this.
+    #[error("network `{}` {fault}", found.escape_default())]
+    InterfacePattern {
+        /// As written.
+        found: String,
+        /// Why not.
+        fault: InterfaceNameFault,
+    },
     /// A peer's name that would be ambiguous on a terminal or a command line.
     #[error("peer `{}` has a name that cannot be shown as it is", name.escape_default())]
     PeerName {

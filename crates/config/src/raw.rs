@@ -3,6 +3,7 @@
 //! Nothing here looks beyond the file, and no value is compared with another; that is the second
 //! half ([`resolve`](crate::resolve)).
 
+mod network;
 mod service;
 
 use core::time::Duration;
@@ -20,6 +21,7 @@ use crate::value::key;
 use crate::value::log_filter::LogFilter;
 use crate::value::prefix::{InterfaceAddress, Prefix};
 
+pub(crate) use self::network::RawNetwork;
 pub(crate) use self::service::RawService;
 
 /// A configuration as it is written.
@@ -33,6 +35,7 @@ pub(crate) struct Raw {
     pub(crate) control_socket: Option<Located<String>>,
     pub(crate) log: Option<Located<LogFilter>>,
     pub(crate) connection_limit: Option<Located<usize>>,
+    pub(crate) networks: Vec<RawNetwork>,
     pub(crate) services: Vec<RawService>,
     pub(crate) peers: Vec<RawPeer>,
     /// Whether anything stands under `peers:`, good or bad.
@@ -88,6 +91,7 @@ impl Raw {
             control_socket: top.optional("control_socket", |item| item.text("the path of a socket")),
             log: top.optional("log", log_filter),
             connection_limit: connection_limit(&mut top),
+            networks: network::networks(&mut top),
             services: service::services(&mut top),
             names_peers: top.is_attempted("peers") && !top.item("peers").is_some_and(|item| item.is_hollow()),
             peers: peers(&mut top),
@@ -205,6 +209,15 @@ fn keepalive(item: &Item<'_>) -> Result<Option<Duration>, Mistake> {
     Ok(Some(duration))
 }
 
+pub(crate) fn on_or_off(item: &Item<'_>) -> Result<bool, Mistake> {
+    let expected = "`on` or `off`";
+    match item.text(expected)?.as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(out_of_range(item, other, expected)),
+    }
+}
+
 pub(crate) fn out_of_range(item: &Item<'_>, found: impl ToString, expected: &'static str) -> Mistake {
     Mistake::OutOfRange { key: item.path.clone(), found: found.to_string(), expected }
 }
@@ -228,7 +241,7 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(1);
 /// … to what fits 16 bits. Longer is longer than any NAT remembers.
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 
-const TOP_KEYS: [&str; 10] = [
+const TOP_KEYS: [&str; 11] = [
     "interface",
     "private_key_file",
     "listen_port",
@@ -237,6 +250,7 @@ const TOP_KEYS: [&str; 10] = [
     "control_socket",
     "log",
     "connections",
+    "networks",
     "services",
     "peers",
 ];

@@ -49,6 +49,9 @@ impl Raw {
         let mut services: Vec<_> = self.services.into_iter().filter_map(resolve_service).collect();
         services.sort_by(|a, b| a.name.cmp(&b.name));
 
+        let metered =
+            self.networks.into_iter().filter(|network| network.metered.as_ref().is_some_and(|it| it.value));
+        let metered = metered.map(|network| network.interfaces);
         Some(Configuration {
             interface,
             secret: secret?,
@@ -58,6 +61,7 @@ impl Raw {
             control_socket,
             log: self.log.map(|log| log.value).unwrap_or_default(),
             connection_limit: self.connection_limit.map_or(DEFAULT_CONNECTIONS, |limit| limit.value),
+            metered: metered.collect(),
             services,
             peers,
             warnings: Report::new(directory, Vec::new()),

@@ -6,6 +6,7 @@
 pub mod duration;
 pub mod endpoint;
 pub mod interface_name;
+pub mod interface_pattern;
 pub mod key;
 pub mod log_filter;
 pub mod prefix;

@@ -18,7 +18,7 @@ mod service_report;
 pub use client::{ControlError, ask};
 pub use report::{
     AttachmentReport, ConnectionReport, CurrentReport, OrderReport, OriginalReport, PathReport, PeerKind,
-    PeerReport, PeerState, RegistrationReport, RelayedReport, StatusReport,
+    PeerReport, PeerState, RegistrationReport, RelayedReport, StandbyReport, StatusReport,
 };
 pub use server::{BindError, Question, Server};
 pub use service_report::{HeldReport, NotificationReport, PublicationReport, RelayReport, ServiceReport};

@@ -18,7 +18,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stead_node::{Command, Node, Order, Settings};
+use stead_node::{Command, LocalAttachment, Node, Order, Settings};
 use stead_wire::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -30,7 +30,7 @@ use crate::control::{Outcome, Question, Request, Server};
 use crate::drops::IoDrops;
 use crate::monitor::{Monitor, Own};
 use crate::tun::{Device, DeviceSettings, VirtualAddress};
-use crate::udp::{Sender, UdpSockets};
+use crate::udp::{Egress, Sender, UdpSockets};
 use crate::workers::{Mail, Shared, Workers};
 
 mod errors;
@@ -49,6 +49,9 @@ pub struct DaemonSettings {
     pub addresses: Vec<VirtualAddress>,
     /// Where the control socket goes.
     pub control_socket: PathBuf,
+    /// Names of interfaces, with `*` for any characters, whose networks are to be used only if nothing else leads
+    /// to a peer.
+    pub metered: Vec<String>,
     /// The node's settings. A `listen_port` of 0 is replaced by the port that was found free.
     pub node: Settings,
 }
@@ -58,6 +61,7 @@ pub struct Daemon {
     about: About,
     node: Node,
     exits: Exits,
+    egress: Arc<Egress>,
     monitor: Monitor,
     mails: mpsc::Receiver<Mail>,
     questions: mpsc::Receiver<Question>,
@@ -91,14 +95,14 @@ impl Daemon {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(settings: DaemonSettings) -> Result<Self, StartError> {
-        let DaemonSettings { interface, addresses, control_socket, mut node } = settings;
+        let DaemonSettings { interface, addresses, control_socket, metered, mut node } = settings;
         node.check()?;
         let server = Server::bind(&control_socket).await?;
         let sockets = Arc::new(UdpSockets::bind(node.listen_port, None)?);
         node.listen_port = sockets.port();
         let device_settings = device_settings(interface, addresses, &node);
         let device = Arc::new(Device::create(&device_settings)?);
-        let own = Own { interface: device.index(), mark: None, places: places(&node) };
+        let own = Own { interface: device.index(), mark: None, places: places(&node), metered };
         let monitor = Monitor::start(own).await.map_err(StartError::Monitor)?;
 
         let drops = Arc::new(IoDrops::default());
@@ -111,6 +115,7 @@ impl Daemon {
         };
         let mtu = usize::from(node.mtu);
         let node = Node::new(node, seed()?, clock::wall(), clock::now())?;
+        let egress = sockets.egress();
         let exits = Exits {
             sender: Sender::new(&sockets).map_err(StartError::Workers)?,
             device: Arc::clone(&device),
@@ -120,7 +125,8 @@ impl Daemon {
         let (workers, mails) = Workers::start(shared).await.map_err(StartError::Workers)?;
         let (asking, questions) = mpsc::channel(QUESTIONS);
         let control = tokio::spawn(server.run(asking));
-        let mut daemon = Self { about, node, exits, monitor, mails, questions, control, workers, wake: None };
+        let mut daemon =
+            Self { about, node, exits, egress, monitor, mails, questions, control, workers, wake: None };
         daemon.attach().await;
         Ok(daemon)
     }
@@ -166,11 +172,7 @@ impl Daemon {
                     return Some(Err(RunError::InterfaceGone { interface, source: error }));
                 }
             }
-            attachment = self.monitor.next() => {
-                let now = clock::now();
-                self.about.attachment_changed = now;
-                self.node.handle_attachment(attachment, now);
-            }
+            attachment = self.monitor.next() => self.attached(attachment),
             Some(question) = self.questions.recv() => {
                 if self.answer(question) {
                     return Some(Ok(()));
@@ -192,8 +194,16 @@ impl Daemon {
             addresses = attachment.addresses.len(),
             "Attached"
         );
-        self.node.handle_attachment(attachment, clock::now());
+        self.attached(attachment);
         self.settle();
+    }
+
+    /// First the sockets learn how to leave over which network, then the node may use it.
+    fn attached(&mut self, attachment: LocalAttachment) {
+        let now = clock::now();
+        self.about.attachment_changed = now;
+        self.egress.pin(&attachment);
+        self.node.handle_attachment(attachment, now);
     }
 
     /// Lets the node see the time, and everything that it has to say out.

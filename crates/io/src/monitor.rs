@@ -19,6 +19,8 @@ use tracing::{debug, warn};
 
 use crate::clock;
 
+mod pattern;
+
 #[cfg(target_os = "linux")]
 #[path = "monitor/linux.rs"]
 mod platform;
@@ -46,6 +48,14 @@ pub struct Own {
     pub mark: Option<u32>,
     /// Places that matter whatever the default routes say: where peers are configured to be.
     pub places: Vec<IpAddr>,
+    /// Names of interfaces, with `*` for any characters, whose networks are metered.
+    pub metered: Vec<String>,
+}
+
+impl Own {
+    fn is_metered(&self, interface: &str) -> bool {
+        self.metered.iter().any(|pattern| pattern::matches(pattern, interface))
+    }
 }
 
 /// What a look found. More than is reported, so that another gateway behind the same addresses counts as a change.
@@ -57,6 +67,10 @@ struct Snapshot {
     v6: Option<Route>,
     /// How each of [`Own::places`] is reached, if it is.
     places: Vec<(IpAddr, Route)>,
+    /// What leads outside over networks that the default routes do not take.
+    standby: Vec<Route>,
+    /// Addresses on metered networks.
+    metered: Vec<IpAddr>,
 }
 
 /// Where a datagram would leave.
@@ -148,13 +162,14 @@ impl Snapshot {
             .filter(|(_, route)| usable(*route) || route.source.is_loopback())
             .map(|(place, route)| LocalRoute { destination: Prefix::host(*place), source: route.source })
             .collect();
+        let standby = self.standby.iter().filter(|route| usable(**route)).map(|route| route.source).collect();
         LocalAttachment {
             addresses: self.addresses,
             default_source_v4,
             default_source_v6,
             routes,
-            standby: Vec::new(),
-            metered: Vec::new(),
+            standby,
+            metered: self.metered,
             cause,
         }
     }

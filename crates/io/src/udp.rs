@@ -9,11 +9,13 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 use quinn_udp::{UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tracing::debug;
 
+mod egress;
 mod receiver;
 mod sender;
 
@@ -30,6 +32,7 @@ mod platform;
 #[path = "udp/windows.rs"]
 mod platform;
 
+pub use egress::Egress;
 pub use receiver::{Arrived, Batch, Receiver};
 pub use sender::{LONGEST_BATCH, Outgoing, SendError, Sender};
 
@@ -39,6 +42,7 @@ pub struct UdpSockets {
     v4: Option<UdpSocket>,
     v6: Option<UdpSocket>,
     port: u16,
+    egress: Arc<Egress>,
 }
 
 /// Why the sockets could not be opened.
@@ -106,13 +110,19 @@ impl UdpSockets {
         if v4.is_none() && v6.is_none() {
             return Err(UdpError::NoFamily);
         }
-        Ok(Self { v4, v6, port })
+        Ok(Self { v4, v6, port, egress: Arc::default() })
     }
 
     /// The port both sockets have.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Which network datagrams from an address leave by, for all senders.
+    #[must_use]
+    pub fn egress(&self) -> Arc<Egress> {
+        Arc::clone(&self.egress)
     }
 
     /// The families there are: (IPv4, IPv6).

@@ -37,6 +37,10 @@ impl Mistake {
             Self::InterfaceName { .. } => {
                 "expected a name of 1 to 15 letters, digits, `-`, `_` or `.`".into()
             }
+            Self::InterfacePattern { .. } => {
+                "expected the name of an interface such as `wlan0`, or a part of names such as `\"wwan*\"`"
+                    .into()
+            }
             Self::PeerName { .. } | Self::ServiceName { .. } => {
                 "expected 1 to 63 letters, digits, `-`, `_` or `.`".into()
             }
@@ -107,6 +111,10 @@ impl Mistake {
                 "leave the line out for the default, 1420".into()
             }
             Self::InterfaceName { fault, .. } => fault.hint(),
+            Self::InterfacePattern { .. } => {
+                "`ip link` lists them; a `*` stands for any characters, and needs quotes at the beginning"
+                    .into()
+            }
             Self::PeerName { .. } | Self::ServiceName { .. } => {
                 "choose a name that can be typed on a command line".into()
             }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use stead_noise::keys::PublicKey;
 
-use super::{endpoint, is_plain_name, keepalive, out_of_range, public_key};
+use super::{endpoint, is_plain_name, keepalive, on_or_off, public_key};
 use crate::mistake::Mistake;
 use crate::report::{Finding, Position};
 use crate::section::{Item, Located, Section};
@@ -57,15 +57,6 @@ fn service(name: String, place: Position, item: Item<'_>, findings: &mut Vec<Fin
         keepalive: section.optional("keepalive", keepalive),
         name,
     })
-}
-
-fn on_or_off(item: &Item<'_>) -> Result<bool, Mistake> {
-    let expected = "`on` or `off`";
-    match item.text(expected)?.as_str() {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        other => Err(out_of_range(item, other, expected)),
-    }
 }
 
 const SERVICE_KEYS: [&str; 4] = ["public_key", "endpoints", "relay", "keepalive"];

@@ -42,6 +42,12 @@ pub struct AttachmentReport {
     pub default_v4: Option<IpAddr>,
     /// Source address of the IPv6 default route.
     pub default_v6: Option<IpAddr>,
+    /// Source addresses of further networks that lead outside, beside the default routes'.
+    #[serde(default)]
+    pub standby: Vec<IpAddr>,
+    /// Addresses on metered networks, which are used only if nothing else leads to a peer.
+    #[serde(default)]
+    pub metered: Vec<IpAddr>,
     /// Microseconds since any of this changed.
     pub changed: u64,
 }
@@ -101,6 +107,9 @@ pub struct PeerReport {
     pub held_packets: u64,
     /// The active path, once there is one.
     pub path: Option<PathReport>,
+    /// Paths that are kept ready beside it.
+    #[serde(default)]
+    pub standby: Vec<StandbyReport>,
     /// Who relays its packets; absent on a direct path.
     pub relayed: Option<RelayedReport>,
     /// Attachment points it may be reached at.
@@ -179,6 +188,22 @@ pub struct PathReport {
     pub remote: SocketAddr,
     /// Whether a challenge came back from there (RFC 9000 §8.2).
     pub validated: bool,
+    /// Whether our end is on a metered network.
+    #[serde(default)]
+    pub metered: bool,
+    /// Round trip time in microseconds.
+    pub rtt: Option<u64>,
+}
+
+/// A path that is kept ready beside the active one, so that a move to it needs no round trip.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct StandbyReport {
+    /// Our end; absent if the system's routes choose it.
+    pub local: Option<IpAddr>,
+    /// The peer's end.
+    pub remote: SocketAddr,
+    /// Microseconds since the peer last proved that it is reached this way; absent if it did not yet.
+    pub proven: Option<u64>,
     /// Round trip time in microseconds.
     pub rtt: Option<u64>,
 }

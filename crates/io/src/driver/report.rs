@@ -2,14 +2,14 @@
 
 use stead_node::{
     Answer, Condition, ConnectionStatus, LocalAttachment, NodeStatus, Obeyed, PathStatus, PeerKind,
-    PeerStatus, ServiceStatus, UnknownPeer,
+    PeerStatus, ServiceStatus, StandbyStatus, UnknownPeer,
 };
 use stead_wire::time::Instant;
 
 use super::About;
 use crate::control::{
     self, AttachmentReport, ConnectionReport, CurrentReport, OrderReport, OriginalReport, Outcome,
-    PathReport, PeerReport, PeerState, RegistrationReport, RelayedReport, StatusReport,
+    PathReport, PeerReport, PeerState, RegistrationReport, RelayedReport, StandbyReport, StatusReport,
 };
 
 /// The node's answer to a question about its status.
@@ -64,7 +64,7 @@ fn status_report(about: &About, status: NodeStatus, now: Instant) -> StatusRepor
         connections: status.connections as u64,
         connections_limit: about.connections_limit as u64,
         services: status.services.into_iter().map(|service| service_report(service, now)).collect(),
-        peers: status.peers.into_iter().map(|peer| peer_report(peer, now)).collect(),
+        peers: status.peers.into_iter().map(|peer| peer_report(peer, &status.attachment, now)).collect(),
         drops: drops.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect(),
     }
 }
@@ -74,6 +74,8 @@ fn attachment_report(attachment: &LocalAttachment, changed: u64) -> AttachmentRe
         addresses: attachment.addresses.iter().map(|local| local.ip).collect(),
         default_v4: attachment.default_source_v4.map(Into::into),
         default_v6: attachment.default_source_v6.map(Into::into),
+        standby: attachment.standby.clone(),
+        metered: attachment.metered.clone(),
         changed,
     }
 }
@@ -97,7 +99,7 @@ fn service_report(service: ServiceStatus, now: Instant) -> RegistrationReport {
     }
 }
 
-fn peer_report(peer: PeerStatus, now: Instant) -> PeerReport {
+fn peer_report(peer: PeerStatus, attachment: &LocalAttachment, now: Instant) -> PeerReport {
     let age = |at: Option<Instant>| at.map(|at| age(at, now));
     PeerReport {
         name: peer.name,
@@ -121,7 +123,8 @@ fn peer_report(peer: PeerStatus, now: Instant) -> PeerReport {
             _ => None,
         },
         held_packets: peer.held.packets as u64,
-        path: peer.path.map(path_report),
+        path: peer.path.map(|path| path_report(path, attachment)),
+        standby: peer.standby.into_iter().map(|path| standby_report(path, now)).collect(),
         relayed: peer
             .relayed
             .map(|relayed| RelayedReport { by: relayed.by, since: self::age(relayed.since, now) }),
@@ -140,11 +143,21 @@ fn peer_report(peer: PeerStatus, now: Instant) -> PeerReport {
     }
 }
 
-fn path_report(path: PathStatus) -> PathReport {
+fn standby_report(path: StandbyStatus, now: Instant) -> StandbyReport {
+    StandbyReport {
+        local: path.local,
+        remote: path.remote,
+        proven: path.proven.map(|at| age(at, now)),
+        rtt: path.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+    }
+}
+
+fn path_report(path: PathStatus, attachment: &LocalAttachment) -> PathReport {
     PathReport {
         local: path.local,
         remote: path.remote,
         validated: path.validated,
+        metered: path.local.is_some_and(|local| attachment.is_metered(local.ip())),
         rtt: path.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
     }
 }

@@ -1,7 +1,7 @@
 //! Linux: netlink tells of every change as it happens; a dump tells what is.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -12,6 +12,7 @@ use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
+use nix::net::if_::if_indextoname;
 use stead_node::LocalAddress;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -25,6 +26,14 @@ pub(super) struct Watch {
     events: AsyncFd<Events>,
     netlink: Netlink,
     own: Own,
+}
+
+/// What matters of an interface.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    /// There is one other end, which needs no address.
+    point_to_point: bool,
+    metered: bool,
 }
 
 /// The socket that events arrive on.
@@ -86,32 +95,63 @@ impl Watch {
 
     pub(super) async fn look(&mut self) -> io::Result<Snapshot> {
         let running = self.running_links()?;
-        Ok(Snapshot {
-            addresses: self.addresses(&running)?,
-            v4: self.route(OUTSIDE[0])?,
-            v6: self.route(OUTSIDE[1])?,
-            places: self.places()?,
-        })
+        let addresses = self.addresses(&running)?;
+        let (v4, v6) = (self.route(OUTSIDE[0], None)?, self.route(OUTSIDE[1], None)?);
+        let standby = self.standby(&running, &addresses, [v4, v6])?;
+        let dear = |local: &&LocalAddress| running.get(&local.interface).is_some_and(|link| link.metered);
+        let metered = addresses.iter().filter(dear).map(|local| local.ip).collect();
+        Ok(Snapshot { addresses, v4, v6, places: self.places()?, standby, metered })
     }
 
-    /// Indices of the interfaces that are up and have a carrier, without our own.
-    fn running_links(&mut self) -> io::Result<BTreeSet<u32>> {
+    /// What leads outside over the networks that the default routes do not take. The kernel is asked for each network
+    /// that has an address, as if there were no other.
+    fn standby(
+        &mut self,
+        running: &BTreeMap<u32, Link>,
+        addresses: &[LocalAddress],
+        defaults: [Option<Route>; 2],
+    ) -> io::Result<Vec<Route>> {
+        let mut found = Vec::new();
+        for (default, outside) in defaults.into_iter().zip(OUTSIDE) {
+            for (interface, link) in running {
+                let taken = default.is_some_and(|route| route.interface == Some(*interface));
+                let has = addresses
+                    .iter()
+                    .any(|local| local.interface == *interface && local.ip.is_ipv4() == outside.is_ipv4());
+                if taken || !has {
+                    continue;
+                }
+                // Without any route the kernel takes every place to be on the link; only a line that leads to one
+                // other end makes that true.
+                let leads = |route: &Route| route.gateway.is_some() || link.point_to_point;
+                found.extend(self.route(outside, Some(*interface))?.filter(leads));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The interfaces that are up and have a carrier, without our own, by their indices.
+    fn running_links(&mut self) -> io::Result<BTreeMap<u32, Link>> {
         let working = LinkFlags::Up | LinkFlags::Running;
         let links = self.netlink.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
-        let links = links.iter().filter_map(|link| LinkHeader::parse(link).ok());
-        let own = self.own.interface;
-        Ok(links
-            .filter(|link| link.flags.contains(working) && link.index != own)
-            .map(|link| link.index)
-            .collect())
+        let own = &self.own;
+        let usable = links.iter().filter_map(|link| {
+            let header = LinkHeader::parse(link).ok()?;
+            let name = || if_indextoname(header.index).ok()?.into_string().ok();
+            let metered = !own.metered.is_empty() && name().is_some_and(|name| own.is_metered(&name));
+            let link = Link { point_to_point: header.flags.contains(LinkFlags::Pointopoint), metered };
+            let fit = header.flags.contains(working) && header.index != own.interface;
+            fit.then_some((header.index, link))
+        });
+        Ok(usable.collect())
     }
 
-    fn addresses(&mut self, running: &BTreeSet<u32>) -> io::Result<Vec<LocalAddress>> {
+    fn addresses(&mut self, running: &BTreeMap<u32, Link>) -> io::Result<Vec<LocalAddress>> {
         let answers = self.netlink.dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
         let mut found: Vec<(bool, LocalAddress)> = answers
             .iter()
             .filter_map(|answer| AddressMessage::parse(answer).ok())
-            .filter(|address| running.contains(&address.header.index))
+            .filter(|address| running.contains_key(&address.header.index))
             .filter_map(|address| usable(&address))
             .collect();
         // Deprecated ones last; otherwise an order that does not depend on the kernel's hash tables.
@@ -124,18 +164,20 @@ impl Watch {
     fn places(&mut self) -> io::Result<Vec<(IpAddr, Route)>> {
         let mut found = Vec::new();
         for place in self.own.places.clone() {
-            found.extend(self.route(place)?.map(|route| (place, route)));
+            found.extend(self.route(place, None)?.map(|route| (place, route)));
         }
         Ok(found)
     }
 
-    /// Asks the kernel, rules and marks included, how it would reach a place; `None` if it would not.
-    fn route(&mut self, place: IpAddr) -> io::Result<Option<Route>> {
+    /// Asks the kernel, rules and marks included, how it would reach a place, by this interface if one is given; `None`
+    /// if it would not.
+    fn route(&mut self, place: IpAddr, by: Option<u32>) -> io::Result<Option<Route>> {
         let mut question = RouteMessage::default();
         question.header.address_family = family(place);
         question.header.destination_prefix_length = if place.is_ipv4() { 32 } else { 128 };
         question.attributes.push(RouteAttribute::Destination(RouteAddress::from(place)));
         question.attributes.extend(self.own.mark.map(RouteAttribute::Mark));
+        question.attributes.extend(by.map(RouteAttribute::Oif));
         let answers = match self.netlink.ask(RouteNetlinkMessage::GetRoute(question)) {
             Ok(answers) => answers,
             Err(error) if is_unreachable(&error) => return Ok(None),

@@ -57,8 +57,17 @@ impl Watch {
             addresses: found.into_iter().map(|(_, local)| local).collect(),
             v4: route(OUTSIDE[0]),
             v6: route(OUTSIDE[1]),
+            metered: self.metered(&state),
+            standby: Vec::new(),
             places: self.own.places.iter().filter_map(|place| Some((*place, route(*place)?))).collect(),
         })
+    }
+}
+
+impl Watch {
+    fn metered(&self, state: &State) -> Vec<IpAddr> {
+        let dear = state.interfaces.iter().filter(|(name, _)| self.own.is_metered(name));
+        dear.flat_map(|(_, interface)| addresses(interface)).map(|(_, local)| local.ip).collect()
     }
 }
 

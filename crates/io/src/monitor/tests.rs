@@ -12,7 +12,7 @@ fn route(source: &str) -> Option<Route> {
 fn a_default_route_is_reported_only_with_a_source_that_can_be_used() {
     let addresses = vec![local("10.0.0.2"), local("2001:db8::2")];
     let (v4, v6) = (route("10.0.0.2"), route("2001:db8::dead"));
-    let snapshot = Snapshot { addresses, v4, v6, places: Vec::new() };
+    let snapshot = Snapshot { addresses, v4, v6, ..Snapshot::default() };
 
     let report = snapshot.report(Cause::Changed);
 
@@ -160,6 +160,35 @@ mod in_a_namespace {
             let after = until(&mut monitor, |_| true).await;
             assert_eq!(after.source_for(far), Some("10.1.0.2".parse().unwrap()));
             assert_eq!(after.default_source_v4, None);
+        });
+    }
+
+    #[test]
+    fn a_second_network_with_a_route_of_its_own_is_told_beside_the_default_one_and_metered_by_its_name() {
+        isolated(|| async {
+            for (near, far) in [("left", "right"), ("wwan0", "tower")] {
+                ip(&format!("link add {near} type veth peer name {far}"));
+                ip(&format!("link set {far} up"));
+                ip(&format!("link set {near} up"));
+            }
+            ip("addr add 10.1.0.2/24 dev left");
+            ip("addr add 10.2.0.2/24 dev wwan0");
+            ip("route add default via 10.1.0.1 metric 100");
+            let own = Own { metered: vec!["wwan*".into()], ..Own::default() };
+            let mut monitor = Monitor::start(own).await.unwrap();
+            let here = monitor.next().await;
+            let phone: IpAddr = "10.2.0.2".parse().unwrap();
+            assert_eq!(here.standby, [] as [IpAddr; 0], "no route leads outside there");
+            assert_eq!(here.metered, [phone]);
+
+            ip("route add default via 10.2.0.1 metric 600");
+            let here = until(&mut monitor, |now| !now.standby.is_empty()).await;
+            assert_eq!(here.standby, [phone]);
+            assert_eq!(here.default_source_v4, Some("10.1.0.2".parse().unwrap()));
+
+            ip("route del default via 10.1.0.1");
+            let here = until(&mut monitor, |now| now.default_source_v4 == "10.2.0.2".parse().ok()).await;
+            assert_eq!(here.standby, [] as [IpAddr; 0]);
         });
     }
 

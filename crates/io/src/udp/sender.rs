@@ -3,11 +3,12 @@
 use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::net::UdpSocket;
+use std::sync::Arc;
 
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState, is_msg_size_err};
 use tracing::debug;
 
-use super::{UdpSockets, fresh_state, platform};
+use super::{Egress, UdpSockets, fresh_state, platform};
 use crate::drops::IoDrop;
 
 /// Most bytes that go out with one system call: the largest UDP payload over IPv4.
@@ -33,7 +34,7 @@ impl<'a> Outgoing<'a> {
         Self { remote, local, datagrams: datagram, stride: datagram.len() }
     }
 
-    const fn is_single(&self) -> bool {
+    pub(super) const fn is_single(&self) -> bool {
         self.stride >= self.datagrams.len()
     }
 
@@ -58,6 +59,7 @@ pub struct Sender {
     v6: Option<Outlet>,
     /// Where segmentation offload failed last; it is tried again once datagrams go elsewhere.
     unsegmented: Option<(SocketAddr, Option<IpAddr>)>,
+    egress: Arc<Egress>,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,7 @@ impl Sender {
             v4: sockets.v4.as_ref().map(outlet).transpose()?,
             v6: sockets.v6.as_ref().map(outlet).transpose()?,
             unsegmented: None,
+            egress: sockets.egress(),
         })
     }
 
@@ -143,7 +146,12 @@ impl Sender {
         let Some(outlet) = self.outlet(outgoing.remote) else {
             return Err(io::Error::from(io::ErrorKind::Unsupported));
         };
-        match outlet.send(outgoing, outgoing.local) {
+        let through = outgoing.local.and_then(|local| Some((local, self.egress.interface(local)?)));
+        let sent = match through {
+            Some((local, interface)) => platform::send_through(&outlet.socket, outgoing, local, interface),
+            None => outlet.send(outgoing, outgoing.local),
+        };
+        match sent {
             Err(error) if outgoing.local.is_some() && source_vanished(&error) => {
                 outlet.send(outgoing, None)?;
                 debug!(source = ?outgoing.local, remote = %outgoing.remote, "Source address has vanished");

@@ -1,8 +1,10 @@
 //! Windows: sockets that live in tokio's completion ports.
 
+use core::net::IpAddr;
 use std::io;
 use std::net::UdpSocket;
 
+use super::Outgoing;
 use quinn_udp::UdpSockRef;
 use socket2::Socket;
 use tokio::io::Interest;
@@ -61,4 +63,14 @@ impl Readable {
     pub(super) fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
         self.0.try_io(Interest::READABLE, || read(UdpSockRef::from(&self.0)))
     }
+}
+
+/// Not here: the monitor tells of no further networks, so nothing asks for it.
+pub(super) fn send_through(
+    _socket: &UdpSocket,
+    _outgoing: Outgoing<'_>,
+    _local: IpAddr,
+    _interface: u32,
+) -> io::Result<()> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
 }

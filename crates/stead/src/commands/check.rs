@@ -53,6 +53,9 @@ fn meaning(configuration: &Configuration, paint: Paint) -> String {
     line("control socket", &configuration.control_socket.display().to_string());
     line("logs", configuration.log.as_str());
     line("connections", &format!("{} at most", configuration.connection_limit));
+    for interfaces in &configuration.metered {
+        line("metered", &format!("{interfaces}: used only if nothing else leads to a peer"));
+    }
     for service in &configuration.services {
         text.push_str(&service_meaning(service, paint));
     }

@@ -70,6 +70,7 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
         interface: configuration.interface.as_str().to_owned(),
         addresses,
         control_socket: configuration.control_socket,
+        metered: configuration.metered.iter().map(ToString::to_string).collect(),
         node: Settings {
             secret: configuration.secret,
             listen_port: configuration.listen_port,

@@ -127,7 +127,23 @@ fn peers(peers: &[PeerReport], paint: Paint) -> String {
             peer.moves_remote.to_string(),
         ]);
     }
-    format!("{}\n{}", proofs.render(paint), records.render(paint))
+    let standby = standby(peers).map_or(String::new(), |table| format!("\n{}", table.render(paint)));
+    format!("{}\n{}{standby}", proofs.render(paint), records.render(paint))
+}
+
+/// The paths that are kept ready beside those in use, if there are any.
+fn standby(peers: &[PeerReport]) -> Option<Table<4>> {
+    let mut table = Table::new(["PEER", "STANDBY PATH", "LAST PROVEN", "RTT"]);
+    for (peer, path) in peers.iter().flat_map(|peer| peer.standby.iter().map(move |path| (peer, path))) {
+        let local = path.local.map_or("any".into(), |local| local.to_string());
+        table.row([
+            peer.name.clone(),
+            format!("{local} -> {}", path.remote),
+            quantity::age(path.proven),
+            quantity::round_trip(path.rtt),
+        ]);
+    }
+    peers.iter().any(|peer| !peer.standby.is_empty()).then_some(table)
 }
 
 /// In words; `proven` only if both proofs are there and recent.
@@ -187,7 +203,8 @@ fn path(peer: &PeerReport) -> String {
     }
     let local = path.local.map_or("any".into(), |local| local.to_string());
     let doubt = if path.validated { "" } else { " (not validated)" };
-    format!("{local} -> {}{doubt}", path.remote)
+    let dear = if path.metered { " (metered)" } else { "" };
+    format!("{local} -> {}{doubt}{dear}", path.remote)
 }
 
 /// Older than this, a proof says nothing about now. The same bound as the daemon's own, which asks for a proof
@@ -197,7 +214,7 @@ const RECENT_MICROS: u64 = 30_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stead_io::control::{AttachmentReport, PathReport, RelayedReport};
+    use stead_io::control::{AttachmentReport, PathReport, RelayedReport, StandbyReport};
 
     fn peer() -> PeerReport {
         PeerReport {
@@ -213,8 +230,10 @@ mod tests {
                 local: Some("192.0.2.5:51820".parse().unwrap()),
                 remote: "198.51.100.3:51820".parse().unwrap(),
                 validated: true,
+                metered: false,
                 rtt: Some(12_300),
             }),
+            standby: Vec::new(),
             relayed: None,
             candidates: Vec::new(),
             last_received: Some(400_000),
@@ -241,6 +260,8 @@ mod tests {
                 addresses: vec!["192.0.2.5".parse().unwrap()],
                 default_v4: Some("192.0.2.5".parse().unwrap()),
                 default_v6: None,
+                standby: Vec::new(),
+                metered: Vec::new(),
                 changed: 7_000_000,
             },
             uptime: 3_700_000_000,
@@ -304,6 +325,22 @@ mod tests {
         assert_eq!(path(&PeerReport { path: None, ..peer() }), "none, it has to speak first");
         let candidates = vec!["192.0.2.1:1".parse().unwrap()];
         assert_eq!(path(&PeerReport { path: None, candidates, ..peer() }), "none, 1 to try");
+    }
+
+    #[test]
+    fn standby_paths_are_listed_with_the_age_of_their_proof_and_a_metered_path_says_so() {
+        assert!(standby(&[peer()]).is_none(), "no table without any");
+        let ready = StandbyReport {
+            local: Some("10.8.0.2".parse().unwrap()),
+            remote: "198.51.100.3:51820".parse().unwrap(),
+            proven: Some(3_000_000),
+            rtt: Some(40_000),
+        };
+        let table = standby(&[PeerReport { standby: vec![ready], ..peer() }]).unwrap().render(Paint::Plain);
+        assert!(table.contains("10.8.0.2 -> 198.51.100.3:51820") && table.contains("3 s ago"), "{table}");
+
+        let dear = PathReport { metered: true, ..peer().path.unwrap() };
+        assert!(path(&PeerReport { path: Some(dear), ..peer() }).ends_with(" (metered)"));
     }
 
     #[test]
