@@ -18,7 +18,8 @@ mod service_report;
 pub use client::{ControlError, ask};
 pub use report::{
     AttachmentReport, ConnectionReport, CurrentReport, OrderReport, OriginalReport, PathReport, PeerKind,
-    PeerReport, PeerState, RegistrationReport, RelayedReport, StandbyReport, StatusReport,
+    PeerReport, PeerState, RefusalReport, RegistrationReport, RelayedReport, ResumptionReport, StandbyReport,
+    StatusReport,
 };
 pub use server::{BindError, Question, Server};
 pub use service_report::{HeldReport, NotificationReport, PublicationReport, RelayReport, ServiceReport};

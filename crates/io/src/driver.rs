@@ -86,6 +86,9 @@ const QUESTIONS: usize = 16;
 /// Most mails the node handles before it looks at anything else.
 const MAILS: usize = 256;
 
+/// How often the node is told of refusals before it must wait: they answer what it does about the ones before.
+const REFUSALS: usize = 4;
+
 /// The longest the driver sleeps, so that its timer never outgrows what the runtime can hold.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -120,6 +123,7 @@ impl Daemon {
             sender: Sender::new(&sockets).map_err(StartError::Workers)?,
             device: Arc::clone(&device),
             drops: Arc::clone(&drops),
+            refused: BTreeSet::new(),
         };
         let shared = Shared { path: node.packet_path(), device, sockets, drops, mtu };
         let (workers, mails) = Workers::start(shared).await.map_err(StartError::Workers)?;
@@ -212,7 +216,18 @@ impl Daemon {
         if self.wake.is_some_and(|at| at <= now) {
             self.node.handle_timeout(now);
         }
-        let next = self.node.drain(&mut self.exits);
+        let mut next = self.node.drain(&mut self.exits);
+        // What the node tries at once after a refusal may be refused as well; then it waits.
+        for _ in 0..REFUSALS {
+            let refused = core::mem::take(&mut self.exits.refused);
+            if refused.is_empty() {
+                break;
+            }
+            for (remote, local) in refused {
+                self.node.handle_refusal(remote, local, now);
+            }
+            next = self.node.drain(&mut self.exits);
+        }
         if let Some((at, wake)) = next {
             trace!(%wake, after = ?(at - now), "Timer");
         }
@@ -231,6 +246,7 @@ impl Daemon {
                 }
                 Mail::Packet(packet) => self.node.handle_packet(&packet, now),
                 Mail::Notice(notice) => self.node.handle_notice(notice, now),
+                Mail::Refused(remote, local) => self.node.handle_refusal(remote, local, now),
                 Mail::Ended(error) => return Some(error),
             }
             handled += 1;

@@ -8,6 +8,7 @@
 //! - A lone packet never waits for others: what has been gathered goes out before a worker waits.
 //! - The mailbox is bounded; what it cannot take is counted, and notices have room of their own in it.
 
+use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -33,6 +34,8 @@ pub(crate) enum Mail {
     Packet(Vec<u8>),
     /// Something the packet path saw.
     Notice(Notice),
+    /// A filter of this host refused to send there.
+    Refused(SocketAddr, Option<IpAddr>),
     /// A worker cannot go on.
     Ended(io::Error),
 }
@@ -145,7 +148,7 @@ impl Mailbox {
     /// Leaves a mail for the node, or counts that it could not.
     fn post(&self, mail: Mail) {
         let reserved = match mail {
-            Mail::Notice(_) | Mail::Ended(_) => 0,
+            Mail::Notice(_) | Mail::Refused(..) | Mail::Ended(_) => 0,
             Mail::Datagram(..) | Mail::Packet(_) => FOR_NOTICES,
         };
         if self.sender.capacity() <= reserved || self.sender.try_send(mail).is_err() {

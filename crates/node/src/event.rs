@@ -64,6 +64,11 @@ pub enum Happening {
         /// How many connections moved with it.
         connections: usize,
     },
+    /// This host's own filter refuses datagrams to the peer; it is tried again until it does not.
+    Refused {
+        /// From where to where.
+        ends: Ends,
+    },
     /// A new path did not answer our challenges; the old one stays.
     PathUnproven {
         /// The address that did not answer.
@@ -104,6 +109,8 @@ pub enum Suspension {
     PeerMoving,
     /// Nothing comes back over the path: neither to packets nor to challenges.
     Silent,
+    /// This host's own filter lets no datagram go there.
+    Refused,
 }
 
 /// Which end moved.
@@ -137,6 +144,7 @@ impl Suspension {
             Self::Moving => "moving",
             Self::PeerMoving => "peer-moving",
             Self::Silent => "silent",
+            Self::Refused => "refused",
         }
     }
 }
@@ -150,6 +158,7 @@ impl fmt::Display for Suspension {
             Self::Moving => "we moved",
             Self::PeerMoving => "the peer moved",
             Self::Silent => "nothing comes back over the path",
+            Self::Refused => "this host's filter refuses its datagrams",
         })
     }
 }
@@ -184,6 +193,9 @@ impl fmt::Display for Happening {
                     Mover::Roaming => "The peer roamed",
                 };
                 write!(f, "{who}: {from} is now {to}; connections that moved: {connections}")
+            }
+            Self::Refused { ends } => {
+                write!(f, "This host's filter refuses datagrams {ends}; allow UDP there, and the answers")
             }
             Self::PathUnproven { remote } => {
                 write!(f, "No answer from {remote}; the path stays where it was")

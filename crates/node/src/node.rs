@@ -16,6 +16,7 @@ mod orders;
 mod outlet;
 mod wakes;
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -139,6 +140,16 @@ impl Node {
         for peer in (0..).map(PeerId).take(self.peers.len()) {
             let needed = needed.contains(&peer);
             self.with_peer(peer, now, |peer, turn| peer.on_attachment(&before, needed, turn));
+        }
+    }
+
+    /// The system refused to send to `remote`, from `local` or wherever its routes say: a filter of this host.
+    pub fn handle_refusal(&mut self, remote: SocketAddr, local: Option<IpAddr>, now: Instant) {
+        let ids = (0..).map(PeerId).zip(&self.peers);
+        let concerned: Vec<PeerId> =
+            ids.filter(|(_, peer)| peer.may_be_at(remote)).map(|(id, _)| id).collect();
+        for id in concerned {
+            self.with_peer(id, now, |peer, turn| peer.on_refused(remote, local, turn));
         }
     }
 

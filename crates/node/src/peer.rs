@@ -15,6 +15,7 @@ mod non_migrator;
 mod options;
 mod orders;
 mod paths;
+mod refusal;
 mod requests;
 mod resumption;
 mod sealing;
@@ -39,6 +40,7 @@ use self::migrator::Migrator;
 use self::negotiation::Negotiation;
 use self::non_migrator::NonMigrator;
 use self::paths::Paths;
+use self::refusal::Barred;
 use self::requests::Requests;
 use self::resumption::Resumption;
 pub(crate) use self::stage::Stage;
@@ -50,6 +52,7 @@ use crate::settings::{PeerSettings, Prefix};
 use crate::turn::Turn;
 
 pub use self::negotiation::PeerKind;
+pub use self::refusal::Refusal;
 pub use self::resumption::ResumptionStatus;
 pub(crate) use self::sealing::{plain as layout, send};
 pub use self::standby::StandbyStatus;
@@ -71,6 +74,9 @@ pub(crate) struct Peer {
     stage: Stage,
     resumption: Resumption,
     suspended: Option<(Suspension, Instant)>,
+    /// What the host's filter refuses, until it does no longer.
+    refusal: Option<Refusal>,
+    barred: Option<Barred>,
     /// Since when somebody wants the peer suspended.
     ordered: Option<Instant>,
     moves: Moves,
@@ -134,6 +140,8 @@ impl Peer {
             stage,
             resumption: Resumption::default(),
             suspended: None,
+            refusal: None,
+            barred: None,
             ordered: None,
             moves: Moves::default(),
             chosen_at: None,
@@ -210,7 +218,8 @@ impl Peer {
 
     /// Whether, why and since when packets are held.
     fn suspension(&self) -> Option<(Suspension, Instant)> {
-        let moving = self.migrator.suspension().or_else(|| self.non_migrator.suspension());
+        let moving =
+            self.migrator.suspension().or_else(|| self.non_migrator.suspension()).or_else(|| self.barred());
         match self.ordered {
             Some(since) => Some((Suspension::Ordered, moving.map_or(since, |(_, held)| held.min(since)))),
             None => moving,
@@ -231,6 +240,7 @@ impl Peer {
             (Some((_, since)), None) => {
                 turn.path.table().release_peer(self.about.id, turn.now);
                 self.handshaking.forget_doubt(turn);
+                self.refusal = None;
                 let after = turn.now - since;
                 self.tell(Happening::Resumed { after, held: self.stage.len() }, turn);
             }

@@ -100,11 +100,23 @@ pub struct PeerReport {
     pub state: PeerState,
     /// Microseconds for which its traffic has been held; absent unless held.
     pub held_since: Option<u64>,
-    /// Why: `ordered`, `resuming`, `detached`, `moving`, `peer-moving`, `silent`; absent unless held.
+    /// Why: `ordered`, `resuming`, `detached`, `moving`, `peer-moving`, `silent`, `refused`; absent unless held.
     #[serde(default)]
     pub held_because: Option<String>,
     /// Packets held now.
     pub held_packets: u64,
+    /// Their bytes.
+    #[serde(default)]
+    pub held_bytes: u64,
+    /// TCP connections of which something is held.
+    #[serde(default)]
+    pub held_connections: u64,
+    /// What this host's own filter refuses to send to it now.
+    #[serde(default)]
+    pub refusal: Option<RefusalReport>,
+    /// How traffic last went on.
+    #[serde(default)]
+    pub resumption: Option<ResumptionReport>,
     /// The active path, once there is one.
     pub path: Option<PathReport>,
     /// Paths that are kept ready beside it.
@@ -164,6 +176,32 @@ pub enum PeerState {
     Unproven,
     /// Both directions were proven lately.
     Proven,
+}
+
+/// What this host's own filter refuses to send.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RefusalReport {
+    /// From where; absent if the system's routes say.
+    pub local: Option<SocketAddr>,
+    /// Where to.
+    pub remote: SocketAddr,
+    /// Microseconds since it was first refused.
+    pub since: u64,
+    /// Microseconds since it was last refused.
+    pub last: u64,
+}
+
+/// The last time that traffic went on after it had been held, or lost on the way.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ResumptionReport {
+    /// Microseconds since the path was proven.
+    pub began: u64,
+    /// Microseconds until traffic flowed.
+    pub took: u64,
+    /// Datagrams that were sent again.
+    pub resent: u64,
+    /// Packets that had been held and went first.
+    pub released: u64,
 }
 
 /// What became of an order to suspend or to resume a peer.

@@ -1,5 +1,7 @@
 //! Where what leaves the node goes: datagrams to the sockets, packets to the TUN device, events to the log.
 
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stead_node::{Event, Outlet, Transmit};
@@ -14,6 +16,8 @@ pub(super) struct Exits {
     pub(super) sender: Sender,
     pub(super) device: Arc<Device>,
     pub(super) drops: Arc<IoDrops>,
+    /// What a filter of this host did not let go since the node was told last.
+    pub(super) refused: BTreeSet<(SocketAddr, Option<IpAddr>)>,
 }
 
 impl Outlet for Exits {
@@ -26,6 +30,9 @@ impl Outlet for Exits {
             Err(SendError::Lost(reason)) => {
                 debug!(remote = %transmit.remote, local = ?transmit.local, reason = reason.label(), "Not sent");
                 self.drops.count(reason, 1);
+                if reason == IoDrop::SendForbidden {
+                    self.refused.insert((transmit.remote, transmit.local));
+                }
             }
         }
     }

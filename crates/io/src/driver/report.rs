@@ -9,7 +9,8 @@ use stead_wire::time::Instant;
 use super::About;
 use crate::control::{
     self, AttachmentReport, ConnectionReport, CurrentReport, OrderReport, OriginalReport, Outcome,
-    PathReport, PeerReport, PeerState, RegistrationReport, RelayedReport, StandbyReport, StatusReport,
+    PathReport, PeerReport, PeerState, RefusalReport, RegistrationReport, RelayedReport, ResumptionReport,
+    StandbyReport, StatusReport,
 };
 
 /// The node's answer to a question about its status.
@@ -123,6 +124,20 @@ fn peer_report(peer: PeerStatus, attachment: &LocalAttachment, now: Instant) -> 
             _ => None,
         },
         held_packets: peer.held.packets as u64,
+        held_bytes: peer.held.bytes as u64,
+        held_connections: peer.held.connections as u64,
+        refusal: peer.refusal.map(|refusal| RefusalReport {
+            local: refusal.ends.local,
+            remote: refusal.ends.remote,
+            since: self::age(refusal.since, now),
+            last: self::age(refusal.last, now),
+        }),
+        resumption: peer.resumption.map(|last| ResumptionReport {
+            began: self::age(last.began, now),
+            took: u64::try_from(last.took.as_micros()).unwrap_or(u64::MAX),
+            resent: last.resent,
+            released: last.released,
+        }),
         path: peer.path.map(|path| path_report(path, attachment)),
         standby: peer.standby.into_iter().map(|path| standby_report(path, now)).collect(),
         relayed: peer

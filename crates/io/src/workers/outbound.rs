@@ -138,6 +138,9 @@ impl Worker {
                     }
                 }
                 Err(SendError::Lost(reason)) => {
+                    if reason == IoDrop::SendForbidden {
+                        self.mailbox.post(Mail::Refused(outgoing.remote, outgoing.local));
+                    }
                     self.shared.drops.count(reason, self.row.messages() as u64);
                     break;
                 }

@@ -39,6 +39,8 @@ pub enum Wake {
     Resumption,
     /// Packets have been held for too long.
     Held,
+    /// The host's filter refused a plain peer's datagrams: one is tried again.
+    Refused,
     /// Connections of the table have been silent for too long.
     TableExpiry,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Wake {
             Self::Search => "search",
             Self::Resumption => "resumption",
             Self::Held => "held",
+            Self::Refused => "refused",
             Self::TableExpiry => "table-expiry",
         })
     }

@@ -36,6 +36,9 @@ const EVERY_SECOND: [Duration; 4] = [Duration::from_secs(1); 4];
 /// A peer whose initiations are too old is asked no more often than this, however many come.
 const COUNTER_INTERVAL: Duration = REKEY_TIMEOUT;
 
+/// An initiation that the host's own filter refused is followed by another one no sooner than this.
+const REFUSED_RETRY: Duration = Duration::from_millis(100);
+
 /// The least by which a later calendar's time differs.
 const TICK: Duration = Duration::from_micros(1);
 
@@ -137,6 +140,14 @@ impl Handshaking {
     pub(crate) fn begin(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
         if self.flight.is_none() {
             self.initiate(targets.to_vec(), turn.now, turn);
+        }
+    }
+
+    /// The system did not let an initiation go: it is tried again after `pause`, or a little later, since each is made
+    /// anew.
+    pub(crate) fn on_refused(&mut self, pause: Duration, now: Instant) {
+        if let Some(flight) = &mut self.flight {
+            flight.retry_within(pause.max(REFUSED_RETRY), now);
         }
     }
 

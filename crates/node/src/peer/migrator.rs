@@ -174,6 +174,13 @@ impl Migrator {
         }
     }
 
+    /// The system refused the update to `remote`: nobody heard it, so it is repeated after `pause`.
+    pub(crate) fn on_refused(&mut self, remote: SocketAddr, pause: Duration, now: Instant) {
+        if let State::Announcing(announcement) = &mut self.state {
+            announcement.on_refused(remote, pause, now);
+        }
+    }
+
     /// Not even a handshake was answered: asks seldom from now on, until there is news.
     pub(crate) fn give_up(&mut self, now: Instant) {
         if let State::Announcing(announcement) = &mut self.state {

@@ -35,6 +35,7 @@ impl Peer {
         self.liveness.forget_question();
         self.lane.forget_unanswered();
         self.search = None;
+        (self.barred, self.refusal) = (None, None);
         if self.paths.active().is_some() {
             self.migrator.detach(turn.now);
         }

@@ -151,6 +151,7 @@ impl Peer {
         self.lane.stamp_received(false, true, turn.now);
         self.lane.forget_unanswered();
         self.liveness.acknowledge(turn.now);
+        (self.barred, self.refusal) = (None, None);
         self.standby.resume();
         if anew {
             self.negotiation.restart();

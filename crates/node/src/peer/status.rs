@@ -6,7 +6,7 @@ use stead_lct::HeldCount;
 use stead_noise::keys::PublicKey;
 use stead_wire::time::{Duration, Instant};
 
-use super::{Peer, PeerKind, ResumptionStatus, StandbyStatus};
+use super::{Peer, PeerKind, Refusal, ResumptionStatus, StandbyStatus};
 use crate::event::Suspension;
 use crate::lane::LaneTraffic;
 use crate::proxy::RelayedStatus;
@@ -59,6 +59,8 @@ pub struct PeerStatus {
     pub condition: Condition,
     /// Since when its traffic is held.
     pub held_since: Option<Instant>,
+    /// What this host's own filter refuses now.
+    pub refusal: Option<Refusal>,
     /// The last resumption that sent something again, or what was held.
     pub resumption: Option<ResumptionStatus>,
     /// What waits for it, and what this host's TCP was told in its name.
@@ -101,6 +103,7 @@ impl Peer {
             kind: self.negotiation.kind(),
             condition: self.condition(now),
             held_since: self.suspended.map(|(_, since)| since),
+            refusal: self.refusal,
             resumption: self.resumption.last(),
             held: self.stage.count(),
             path: active.map(|active| PathStatus {

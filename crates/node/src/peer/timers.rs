@@ -39,6 +39,7 @@ impl Peer {
             (self.requests.poll_timeout(), Wake::Request),
             (self.direct_due(), Wake::Request),
             (self.standby_due(), Wake::Standby),
+            (self.barred_due(), Wake::Refused),
             (owes, Wake::Keepalive),
             (waits, Wake::Silence),
             (self.persistent_due(), Wake::PersistentKeepalive),
@@ -78,6 +79,7 @@ impl Peer {
         self.watch_path(turn);
         self.try_direct(turn);
         self.prove_standby(turn);
+        self.try_barred(turn);
         self.end_search(turn);
         // The resumption takes its own steps whenever the peer settles.
         turn.path.forget_old(self.about.id, turn.now);

@@ -9,6 +9,7 @@ mod numbers;
 mod options;
 mod orders;
 mod plain;
+mod refused;
 mod relayed;
 mod rendezvous;
 mod restarts;

@@ -79,8 +79,12 @@ pub(crate) struct World {
     pub(crate) delay: Duration,
     /// How far the calendar of hosts that start from now on is behind.
     pub(crate) calendar_behind: Duration,
+    /// Says for each datagram whether the sender's own host refuses it, and says so.
+    pub(crate) refuses: Box<dyn FnMut(&Flight) -> bool>,
     /// Says for each datagram whether it is lost.
     pub(crate) loses: Box<dyn FnMut(&Flight) -> bool>,
+    /// How many datagrams were refused.
+    pub(crate) refusals: usize,
     hosts: Vec<Host>,
     services: Vec<ServiceHost>,
     /// Whether hosts that are made from now on let services relay for them.
@@ -142,7 +146,9 @@ impl World {
             now: Instant::from_micros(1_000_000),
             delay: ms(10),
             calendar_behind: Duration::ZERO,
+            refuses: Box::new(|_| false),
             loses: Box::new(|_| false),
+            refusals: 0,
             hosts: Vec::new(),
             services: Vec::new(),
             relay: true,
@@ -406,8 +412,21 @@ impl World {
             };
             flights.push(flight);
         }
+        let mut refused = Vec::new();
         for flight in flights {
-            self.send_off(flight);
+            if (self.refuses)(&flight) {
+                refused.push(flight);
+            } else {
+                self.send_off(flight);
+            }
+        }
+        for flight in &refused {
+            let local = Some(flight.source.ip());
+            self.hosts[id.0].node.handle_refusal(flight.destination, local, now);
+        }
+        if !refused.is_empty() {
+            self.refusals += refused.len();
+            self.drain(id);
         }
     }
 

@@ -6,7 +6,7 @@
 use core::fmt::Write as _;
 
 use stead_config::Paint;
-use stead_io::control::{PeerKind, PeerReport, PeerState, RegistrationReport, StatusReport};
+use stead_io::control::{PeerKind, PeerReport, PeerState, RefusalReport, RegistrationReport, StatusReport};
 
 use crate::render::quantity;
 use crate::render::table::Table;
@@ -128,7 +128,13 @@ fn peers(peers: &[PeerReport], paint: Paint) -> String {
         ]);
     }
     let standby = standby(peers).map_or(String::new(), |table| format!("\n{}", table.render(paint)));
-    format!("{}\n{}{standby}", proofs.render(paint), records.render(paint))
+    format!(
+        "{}\n{}{standby}{}{}",
+        proofs.render(paint),
+        records.render(paint),
+        resumptions(peers, paint),
+        refusals(peers)
+    )
 }
 
 /// The paths that are kept ready beside those in use, if there are any.
@@ -146,6 +152,37 @@ fn standby(peers: &[PeerReport]) -> Option<Table<4>> {
     peers.iter().any(|peer| !peer.standby.is_empty()).then_some(table)
 }
 
+/// How traffic last went on, for the peers where something was held or lost.
+fn resumptions(peers: &[PeerReport], paint: Paint) -> String {
+    let mut table = Table::new(["PEER", "RESUMED", "AFTER PROOF", "SENT AGAIN", "HELD BEFORE"]);
+    let known = || peers.iter().filter_map(|peer| Some((peer, peer.resumption.as_ref()?)));
+    for (peer, last) in known() {
+        table.row([
+            peer.name.clone(),
+            quantity::age(Some(last.began)),
+            quantity::round_trip(Some(last.took)),
+            last.resent.to_string(),
+            last.released.to_string(),
+        ]);
+    }
+    if known().next().is_none() { String::new() } else { format!("\n{}", table.render(paint)) }
+}
+
+/// What this host's own filter refuses, and what would help.
+fn refusals(peers: &[PeerReport]) -> String {
+    let refused = peers.iter().filter_map(|peer| Some((peer, peer.refusal.as_ref()?)));
+    let line = |(peer, refusal): (&PeerReport, &RefusalReport)| {
+        let local = refusal.local.map_or("any address".into(), |local| local.to_string());
+        let since = quantity::micros(refusal.since);
+        format!(
+            "\n{}: this host's filter has refused datagrams for {since}; allow UDP from {local} to {} and back\n",
+            peer.name.replace(char::is_control, "?"),
+            refusal.remote
+        )
+    };
+    refused.map(line).collect()
+}
+
 /// In words; `proven` only if both proofs are there and recent.
 fn state(peer: &PeerReport) -> String {
     match peer.state {
@@ -155,7 +192,15 @@ fn state(peer: &PeerReport) -> String {
             let since =
                 peer.held_since.map_or(String::new(), |since| format!(" for {}", quantity::micros(since)));
             let why = peer.held_because.as_deref().map_or("", because);
-            format!("held{since}{why}, {} waiting", peer.held_packets)
+            let amount = match (peer.held_packets, peer.held_connections) {
+                (0, _) => "nothing waits".into(),
+                (packets, 0) => format!("{packets} waiting, {}", quantity::bytes(peer.held_bytes)),
+                (packets, connections) => format!(
+                    "{packets} of {connections} connections waiting, {}",
+                    quantity::bytes(peer.held_bytes)
+                ),
+            };
+            format!("held{since}{why}, {amount}")
         }
         PeerState::Proven if is_recent(peer.last_received) && is_recent(peer.last_acknowledged) => {
             "proven".into()
@@ -172,6 +217,7 @@ fn because(label: &str) -> &'static str {
         "detached" => ": no network",
         "peer-moving" => ": it moves",
         "silent" => ": it is silent",
+        "refused" => ": this host's filter refuses",
         _ => "",
     }
 }
@@ -214,7 +260,7 @@ const RECENT_MICROS: u64 = 30_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stead_io::control::{AttachmentReport, PathReport, RelayedReport, StandbyReport};
+    use stead_io::control::{AttachmentReport, PathReport, RelayedReport, ResumptionReport, StandbyReport};
 
     fn peer() -> PeerReport {
         PeerReport {
@@ -226,6 +272,10 @@ mod tests {
             held_since: None,
             held_because: None,
             held_packets: 0,
+            held_bytes: 0,
+            held_connections: 0,
+            refusal: None,
+            resumption: None,
             path: Some(PathReport {
                 local: Some("192.0.2.5:51820".parse().unwrap()),
                 remote: "198.51.100.3:51820".parse().unwrap(),
@@ -308,11 +358,40 @@ mod tests {
 
     #[test]
     fn a_held_peer_tells_for_how_long_and_how_much() {
-        let held =
-            PeerReport { state: PeerState::Held, held_since: Some(3_200_000), held_packets: 14, ..peer() };
-        assert_eq!(state(&held), "held for 3.2 s, 14 waiting");
-        let ordered = PeerReport { held_because: Some("ordered".into()), ..held };
-        assert_eq!(state(&ordered), "held for 3.2 s on order, 14 waiting");
+        let held = PeerReport {
+            state: PeerState::Held,
+            held_since: Some(3_200_000),
+            held_packets: 14,
+            held_bytes: 2_400,
+            ..peer()
+        };
+        assert_eq!(state(&held), "held for 3.2 s, 14 waiting, 2.4 kB");
+        let ordered = PeerReport { held_because: Some("ordered".into()), held_connections: 3, ..held };
+        assert_eq!(state(&ordered), "held for 3.2 s on order, 14 of 3 connections waiting, 2.4 kB");
+    }
+
+    #[test]
+    fn the_last_resumption_and_what_the_filter_refuses_are_told() {
+        let resumption = Some(ResumptionReport { began: 3_000_000, took: 41_000, resent: 12, released: 7 });
+        let refusal = Some(RefusalReport {
+            local: Some("10.7.0.2:51820".parse().unwrap()),
+            remote: "198.51.100.3:51820".parse().unwrap(),
+            since: 2_000_000,
+            last: 10_000,
+        });
+        let text = peers(&[PeerReport { resumption, refusal, ..peer() }], Paint::Plain);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[lines.len() - 5..],
+            [
+                "",
+                "PEER  RESUMED    AFTER PROOF  SENT AGAIN  HELD BEFORE",
+                "home  3.0 s ago  41 ms        12          7",
+                "",
+                "home: this host's filter has refused datagrams for 2.0 s; \
+                 allow UDP from 10.7.0.2:51820 to 198.51.100.3:51820 and back",
+            ]
+        );
     }
 
     #[test]

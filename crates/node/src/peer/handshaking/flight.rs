@@ -81,6 +81,11 @@ impl Flight {
         self.retry_at = self.sent + RESTART_INTERVAL;
     }
 
+    /// Another one is tried no later than after `pause`.
+    pub(super) fn retry_within(&mut self, pause: Duration, now: Instant) {
+        self.retry_at = self.retry_at.min(now + pause);
+    }
+
     /// Whether its answer may be on the way, so that the same message is to be sent again rather than another one.
     pub(super) fn repeatable(&self, now: Instant) -> bool {
         now < self.sent + REPEATABLE_FOR

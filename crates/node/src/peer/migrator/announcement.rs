@@ -57,6 +57,8 @@ pub(super) struct Announcement {
     began: Instant,
     told: Vec<Told>,
     attempts: u32,
+    /// Points to which the system let no update go at the last attempt.
+    refused: Vec<SocketAddr>,
     sent: Instant,
     pause: Duration,
     retry_at: Instant,
@@ -85,6 +87,7 @@ impl Announcement {
             began: turn.now,
             told: targets.iter().map(|target| Told::new(*target, turn)).collect(),
             attempts: 0,
+            refused: Vec::new(),
             sent: turn.now,
             pause: rtt.map_or(FIRST_RETRY, |rtt| (rtt * 2).clamp(RETRY_BOUNDS.0, RETRY_BOUNDS.1)),
             retry_at: turn.now,
@@ -113,6 +116,23 @@ impl Announcement {
     /// Asks again now instead of later, unless that was done less than `after` ago.
     pub(super) fn hurry(&mut self, after: Duration, now: Instant) {
         self.retry_at = self.retry_at.min(now.max(self.sent + after));
+    }
+
+    /// The system did not let the update go to `remote`. If it went nowhere, it is as if it had not been tried, and is
+    /// tried again after `pause`.
+    pub(super) fn on_refused(&mut self, remote: SocketAddr, pause: Duration, now: Instant) {
+        let told = self.told.iter().any(|told| told.remote == remote);
+        if !told || self.refused.contains(&remote) {
+            return;
+        }
+        self.refused.push(remote);
+        if self.told.iter().all(|told| self.refused.contains(&told.remote)) {
+            self.attempts = self.attempts.saturating_sub(1);
+            self.retry_at = self.retry_at.min(now + pause);
+            if self.why.is_some() {
+                self.why = Some(Suspension::Refused);
+            }
+        }
     }
 
     /// Asks seldom from now on.
@@ -161,6 +181,7 @@ impl Announcement {
             options.extend_from_slice(&received);
             sealing::send(session, &options, (told.remote, Some(told.local)), turn);
         }
+        self.refused.clear();
         self.attempts += 1;
         self.wait(waits, turn.now);
         if self.leapt && self.attempts > TRUSTED_ATTEMPTS && self.why.is_none() {
