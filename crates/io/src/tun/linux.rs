@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::sync::Arc;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
-use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -140,6 +140,8 @@ impl Device {
         message.header.family = family(address.ip);
         message.header.prefix_len = address.prefix_len;
         message.header.index = self.index;
+        // Nobody else can have it, so applications need not wait until that was asked.
+        message.header.flags = AddressHeaderFlags::Nodad;
         message.attributes = vec![AddressAttribute::Local(address.ip), AddressAttribute::Address(address.ip)];
         match netlink.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE) {
             Ok(()) => Ok(()),
