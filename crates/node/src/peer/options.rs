@@ -268,6 +268,8 @@ impl Peer {
             Verdict::SamePlace(_) if delivery.echoed => {}
             Verdict::SamePlace(acknowledge) => {
                 delivery.answers.push(acknowledge);
+                // If we look for the peer too, it is there: what we ask now is answered.
+                self.migrator.hurry(Duration::ZERO, turn.now);
                 self.ask_along(delivery, turn);
             }
             // Credited and answered by the trial itself.

@@ -120,6 +120,30 @@ fn while_packets_wait_the_end_of_an_outage_is_noticed_within_a_hundredth_of_it()
 }
 
 #[test]
+fn two_that_look_for_each_other_both_go_on_two_round_trips_after_the_first_question_that_arrives() {
+    for outage in [5, 20, 100] {
+        let (mut world, alice, bob) = World::connected_pair();
+        world.delay = ms(20);
+        converse(&mut world, (alice, bob), secs(2));
+        world.loses = Box::new(|_| true);
+        converse(&mut world, (alice, bob), secs(outage));
+        world.loses = Box::new(|_| false);
+        let (healed, before) = (world.now, world.trace.len());
+        converse(&mut world, (alice, bob), secs(4));
+
+        let asked = world.trace[before..].first().expect("somebody asks").sent;
+        for host in [alice, bob] {
+            let resumed = world.received_at(host).into_iter().find(|at| *at > healed).unwrap();
+            assert!(
+                resumed - asked <= ms(2 * 40 + 1),
+                "{:?} after the question, {outage} s",
+                resumed - asked
+            );
+        }
+    }
+}
+
+#[test]
 fn a_peer_that_is_gone_for_good_costs_fifteen_datagrams_a_minute_in_the_end() {
     let (mut world, alice, bob) = World::connected_pair();
     converse(&mut world, (alice, bob), secs(2));

@@ -194,3 +194,17 @@ fn nothing_is_sent_again_that_is_too_old() {
     world.run_for(ms(200));
     assert_eq!(numbers(&world, alice), [2]);
 }
+
+#[test]
+fn a_host_that_was_away_and_comes_back_to_the_same_address_gets_what_it_missed() {
+    let (mut world, alice, bob) = World::connected_pair();
+    tick(&mut world, (alice, bob), 0..10, ms(20));
+    tick(&mut world, (bob, alice), 0..10, ms(20));
+    world.move_to(bob, &[]);
+    tick(&mut world, (alice, bob), 10..100, ms(20));
+    world.move_to(bob, &["10.0.0.2"]);
+    tick(&mut world, (alice, bob), 100..140, ms(20));
+    world.run_for(ms(500));
+
+    assert_eq!(numbers(&world, bob), (0..140).collect::<Vec<_>>());
+}
