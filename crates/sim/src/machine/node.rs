@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use stead_lct::PeerId;
 use stead_node::{
     Arrival, FlowCursor, LocalAttachment, Node, Outbound, PacketPath, Settings, SettingsError, Transmit,
     Verdict,
@@ -39,6 +40,14 @@ impl NodeMachine {
         let (outbound, inbound) = (FlowCursor::default(), FlowCursor::default());
         Ok(Self { node, path, outbound, inbound, exits: Exits::default() })
     }
+
+    /// What was sent stays in the peer's ring for a while.
+    fn keep(&self, peer: PeerId, message: &[u8], now: Instant) {
+        if let Some(mut chunk) = self.path.take_chunk(peer, now) {
+            chunk.row_mut()[..message.len()].copy_from_slice(message);
+            self.path.give_chunk(peer, chunk, (message.len(), message.len()), now);
+        }
+    }
 }
 
 impl Machine for NodeMachine {
@@ -63,6 +72,7 @@ impl Machine for NodeMachine {
                 let mut message = vec![0; TRANSPORT_HEADER_LEN + padded + TAG_LEN];
                 message[TRANSPORT_HEADER_LEN..][..packet.len()].copy_from_slice(packet);
                 grant.seal(&mut message);
+                self.keep(grant.peer(), &message, now);
                 let (remote, local) = (grant.remote(), grant.local());
                 self.exits.transmits.push(Transmit { remote, local, datagram: message });
                 if let Some(notice) = grant.take_notice() {
