@@ -6,6 +6,7 @@ mod demo;
 mod moves;
 mod nat_pairs;
 mod outages;
+mod roam;
 mod run;
 mod scene;
 mod terminal;
@@ -51,6 +52,34 @@ enum Command {
     BothMove(BothMoveArguments),
     /// The path is lost for a while and comes back: what connections make of it, over each tunnel side by side.
     Outages(OutagesArguments),
+    /// A host goes from network to network every few seconds, with a download and a call under way; beside it one that
+    /// stays.
+    Roam(RoamArguments),
+}
+
+#[derive(Args, Debug)]
+struct RoamArguments {
+    /// What carries the traffic: stead, or wireguard-go.
+    #[arg(long, default_value = "stead")]
+    tunnel: Driver,
+    /// The time between two moves.
+    #[arg(long, default_value = "3s", value_parser = units::duration)]
+    every: Duration,
+    /// How long the host roams.
+    #[arg(long, default_value = "60s", value_parser = units::duration)]
+    time: Duration,
+    /// How long it is nowhere at each move.
+    #[arg(long, default_value = "100ms", value_parser = units::duration)]
+    dark: Duration,
+    /// What each line carries.
+    #[arg(long, default_value = "50mbit", value_parser = units::rate)]
+    rate: u64,
+    /// How far it is from end to end, one way.
+    #[arg(long, default_value = "20ms", value_parser = units::duration)]
+    delay: Duration,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -277,6 +306,12 @@ fn run(command: &Command) -> Result<bool, RigError> {
         Command::Outages(arguments) => {
             require(&arguments.tunnels, &[])?;
             let report = outages::run(arguments, &terminal)?;
+            terminal.json(arguments.json, &report);
+            Ok(report.held)
+        }
+        Command::Roam(arguments) => {
+            require(&[arguments.tunnel], &["nft"])?;
+            let report = roam::run(arguments, &terminal)?;
             terminal.json(arguments.json, &report);
             Ok(report.held)
         }

@@ -36,6 +36,13 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse().map(Duration::from_secs).or_else(|_| duration(text))
 }
 
+/// `50mbit`: bits per second.
+pub(super) fn rate(text: &str) -> Result<u64, String> {
+    let wrong =
+        || format!("`{text}` is no rate: expected a whole number with kbit, mbit or gbit (per second)");
+    stead_rig::scenario::unit::rate(text).map(|rate| rate.0).ok_or_else(wrong)
+}
+
 /// `3.2 ms`, `26.4 s`.
 pub(super) fn time(micros: u64) -> String {
     match micros {
@@ -83,6 +90,12 @@ mod tests {
         assert_eq!(seconds("30"), Ok(Duration::from_secs(30)));
         assert_eq!(seconds("500ms"), duration("500ms"));
         assert!(seconds("half").is_err());
+    }
+
+    #[test]
+    fn rates_are_read_with_their_unit() {
+        assert_eq!(rate("50mbit"), Ok(50_000_000));
+        assert!(rate("50").unwrap_err().contains("`50`"));
     }
 
     #[test]
