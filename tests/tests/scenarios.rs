@@ -24,10 +24,12 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    a_network_that_lets_nothing_through_for_8_s,
     abandoned_attachment_point,
     both_behind_nat,
     both_behind_nat_one_moves,
     both_behind_symmetric_nat,
+    both_restart_at_once,
     claims_01_to_11_migrator,
     claims_12_to_19_non_migrator,
     figure_08_one_public_peer_moves,
@@ -40,6 +42,14 @@ scenarios! {
     figure_18_a_private_peer_that_could_not_be_notified,
     figure_19_public_then_private_then_public,
     figure_21_not_vc_enhanced_peer,
+    moves_every_3_s,
+    outage_of_1200_s,
+    outage_of_1_s,
+    outage_of_300_s,
+    outage_of_30_s,
+    outage_of_5_s,
+    outage_of_60_s,
+    outage_unnoticed_then_a_keystroke,
     relay_gives_way_to_a_direct_path,
     replay_01_both_move_and_are_nowhere_for_3_s,
     replay_01_both_move_behind_nat,
@@ -74,6 +84,7 @@ scenarios! {
     replay_13_killed_and_started_again_elsewhere,
     replay_14_the_relay_restarts,
     replay_16_one_connection_through_many_moves,
+    the_same_network_again_after_2_s,
     two_nodes_that_know_keys_and_a_service,
     without_a_tunnel_a_move_ends_a_connection,
 }

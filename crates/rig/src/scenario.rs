@@ -33,7 +33,7 @@
 //!   - { at: 18s, network: cafe, attack: replay, for: 2s }   # replay | delay | resource | forge
 //! expect:
 //!   - { traffic: file, intact: true, ends: 25s }
-//!   - { traffic: shell, survives: true, opens: 500ms, stall: 400ms }
+//!   - { traffic: shell, survives: true, opens: 500ms, stall: 400ms, resumes: 100ms }
 //!   - { traffic: call, lost: 15, duplicated: 0 }
 //!   - { between: [a, b], handshakes: 1, path: direct, enhanced: true }
 //!   - { host: a, forged: 0 }

@@ -28,6 +28,8 @@ pub struct OfTraffic {
     pub opens: Option<Duration>,
     /// The longest gap that the application sees, without the time in which one end had no network.
     pub stall: Option<Duration>,
+    /// Whenever the path between the two hosts is back, a steady stream arrives again within so much time.
+    pub resumes: Option<Duration>,
     /// Everything has arrived by then, since the scenario's beginning.
     pub ends: Option<Duration>,
     /// At most so many datagrams never arrive.
@@ -107,6 +109,7 @@ impl Expectation {
                     survives: section.switch("survives"),
                     opens: section.duration("opens"),
                     stall: section.duration("stall"),
+                    resumes: section.duration("resumes"),
                     ends: section.duration("ends"),
                     lost: section.count("lost"),
                     duplicated: section.count("duplicated"),

@@ -1,5 +1,7 @@
 //! Whether what was measured is what was expected.
 
+mod back;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -67,7 +69,11 @@ pub fn stall_within(
 /// When one of the two was dark: in order, and nothing twice.
 fn lights_out(dark: &[Dark], hosts: [&String; 2]) -> Vec<(Duration, Duration)> {
     let ours = dark.iter().filter(|dark| hosts.contains(&&dark.host));
-    let mut times: Vec<_> = ours.map(|dark| (dark.from, dark.to)).collect();
+    merged(ours.map(|dark| (dark.from, dark.to)).collect())
+}
+
+/// In order, and those that touch as one.
+fn merged(mut times: Vec<(Duration, Duration)>) -> Vec<(Duration, Duration)> {
     times.sort_unstable();
     let mut merged: Vec<(Duration, Duration)> = Vec::new();
     for (from, to) in times {
@@ -137,6 +143,13 @@ impl Judge<'_> {
         if let Some(bound) = row.stall {
             let stall = stall(traffic, seen, world);
             say(format!("{name} stalls for {} at most", shown(bound)), at_most(stall, bound));
+        }
+        if let Some(bound) = row.resumes {
+            let found = match back::resumes(scenario, traffic, seen, world) {
+                Some(found) => (shown(found), found <= bound),
+                None => ("not every time".to_owned(), false),
+            };
+            say(format!("{name} resumes within {}", shown(bound)), found);
         }
         if let Some(bound) = row.ends {
             let over = seen.arrivals.last.filter(|_| seen.survived(traffic));
