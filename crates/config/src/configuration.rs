@@ -39,12 +39,34 @@ pub struct Configuration {
     pub connection_limit: usize,
     /// Interfaces of networks that are to be used only if nothing else leads to a peer.
     pub metered: Vec<InterfacePattern>,
+    /// What is kept of what was sent, to send it again when a move has lost it; `None` for nothing.
+    pub resend: Option<Resend>,
     /// The subscribe-notify services, by name.
     pub services: Vec<Service>,
     /// The peers, by name.
     pub peers: Vec<Peer>,
     /// Doubts that do not forbid using it.
     pub warnings: Report,
+}
+
+/// How much of what was sent is kept, and for how long.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Resend {
+    /// Bytes per peer.
+    pub memory: usize,
+    /// Bytes for all peers together.
+    pub memory_of_all: usize,
+    /// What was sent longer ago is not sent again.
+    pub age: Duration,
+}
+
+impl Default for Resend {
+    /// A window of a fast TCP connection per peer, 16 such peers at once, and a time after which applications have
+    /// repeated themselves.
+    fn default() -> Self {
+        Self { memory: 4_000_000, memory_of_all: 64_000_000, age: Duration::from_secs(10) }
+    }
 }
 
 /// A checked peer.

@@ -4,12 +4,14 @@
 //! half ([`resolve`](crate::resolve)).
 
 mod network;
+mod resend;
 mod service;
 
 use core::time::Duration;
 
 use stead_noise::keys::PublicKey;
 
+use crate::configuration::Resend;
 use crate::document::Document;
 use crate::mistake::Mistake;
 use crate::report::{Finding, Position};
@@ -36,6 +38,8 @@ pub(crate) struct Raw {
     pub(crate) log: Option<Located<LogFilter>>,
     pub(crate) connection_limit: Option<Located<usize>>,
     pub(crate) networks: Vec<RawNetwork>,
+    /// `None` for `off`.
+    pub(crate) resend: Option<Resend>,
     pub(crate) services: Vec<RawService>,
     pub(crate) peers: Vec<RawPeer>,
     /// Whether anything stands under `peers:`, good or bad.
@@ -92,6 +96,7 @@ impl Raw {
             log: top.optional("log", log_filter),
             connection_limit: connection_limit(&mut top),
             networks: network::networks(&mut top),
+            resend: resend::resend(&mut top),
             services: service::services(&mut top),
             names_peers: top.is_attempted("peers") && !top.item("peers").is_some_and(|item| item.is_hollow()),
             peers: peers(&mut top),
@@ -241,7 +246,7 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(1);
 /// … to what fits 16 bits. Longer is longer than any NAT remembers.
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 
-const TOP_KEYS: [&str; 11] = [
+const TOP_KEYS: [&str; 12] = [
     "interface",
     "private_key_file",
     "listen_port",
@@ -251,6 +256,7 @@ const TOP_KEYS: [&str; 11] = [
     "log",
     "connections",
     "networks",
+    "resend",
     "services",
     "peers",
 ];

@@ -62,6 +62,7 @@ impl Raw {
             log: self.log.map(|log| log.value).unwrap_or_default(),
             connection_limit: self.connection_limit.map_or(DEFAULT_CONNECTIONS, |limit| limit.value),
             metered: metered.collect(),
+            resend: self.resend,
             services,
             peers,
             warnings: Report::new(directory, Vec::new()),

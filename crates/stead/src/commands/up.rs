@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
 
-use stead_config::{Configuration, Endpoint, Peer, Service};
+use stead_config::{Configuration, Endpoint, Peer, Resend, Service};
 use stead_io::driver::{Daemon, DaemonSettings, StartError};
 use stead_io::tun::VirtualAddress;
 use stead_node::{PeerSettings, Prefix, Resending, ServiceSettings, Settings, SuspensionSettings};
@@ -76,12 +76,17 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
             listen_port: configuration.listen_port,
             mtu: configuration.mtu,
             connections: configuration.connection_limit,
-            resending: Resending::default(),
+            resending: resending(configuration.resend),
             suspension: SuspensionSettings::default(),
             services,
             peers,
         },
     }
+}
+
+fn resending(resend: Option<Resend>) -> Resending {
+    let off = Resending { memory: 0, ..Resending::default() };
+    resend.map_or(off, |Resend { memory, memory_of_all, age, .. }| Resending { memory, memory_of_all, age })
 }
 
 /// Begins to look up the endpoints of a peer or a service; their order stays.
