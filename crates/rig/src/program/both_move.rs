@@ -1,8 +1,8 @@
 //! `both-move`: both ends of a connection move in the same instant, over and over, and what each costs.
 //!
 //! The bound is three round trips to the service and the time until a move is noticed: each end's word to the
-//! service and its answer, the Connection Update and its Acknowledge between the two, and the data. A TCP connection may take
-//! one more: what was in flight when both left is lost, and TCP learns of that, and sends it again, once packets flow.
+//! service and its answer, the Connection Update and its Acknowledge between the two, and the data. TCP gets no more than
+//! datagrams do: what was in flight when both left is sent again by stead, before TCP would learn that it was lost.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use stead_rig::RigError;
 use stead_rig::run::play;
 use stead_rig::scenario::verdict::stall_within;
-use stead_rig::scenario::{Deed, Kind, Measured, Scenario, Traffic};
+use stead_rig::scenario::{Deed, Measured, Scenario, Traffic};
 use stead_rig::statistics::Summary;
 use stead_rig::traffic::timeline::micros;
 
@@ -58,22 +58,13 @@ pub(super) fn run(arguments: &BothMoveArguments, terminal: &Terminal) -> Result<
     terminal.progress("  under way");
     let played =
         play(&scenario, arguments.world, arguments.seed).map_err(|error| broken(error.to_string()))?;
-    let bound = |traffic: &Traffic| match traffic.kind {
-        Kind::UdpTicker { .. } => 3 * round_trip + NOTICED,
-        Kind::TcpTicker { .. } | Kind::TcpBulk { .. } => 4 * round_trip + NOTICED,
-    };
-    let rows: Vec<Row> = scenario
-        .traffic
-        .iter()
-        .map(|traffic| row(&scenario, traffic, &played.measured, bound(traffic)))
-        .collect();
+    let bound = 3 * round_trip + NOTICED;
+    let rows: Vec<Row> =
+        scenario.traffic.iter().map(|traffic| row(&scenario, traffic, &played.measured, bound)).collect();
     for row in &rows {
         terminal.line(&shown(row, terminal));
     }
-    terminal.line(&format!(
-        "  bounds: {} to notice, three round trips, and for TCP one more to send again what was in flight",
-        time(micros(NOTICED))
-    ));
+    terminal.line(&format!("  bound: {} to notice, and three round trips", time(micros(NOTICED))));
     let within = rows.iter().all(|row| row.beyond_bound == 0 && row.never == 0);
     Ok(BothMoveReport {
         command: "both-move",
