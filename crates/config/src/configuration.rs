@@ -37,6 +37,8 @@ pub struct Configuration {
     pub log: LogFilter,
     /// How many entries the LCT table may have.
     pub connection_limit: usize,
+    /// How packets wait for a peer that cannot be reached.
+    pub suspension: Suspension,
     /// Interfaces of networks that are to be used only if nothing else leads to a peer.
     pub metered: Vec<InterfacePattern>,
     /// What is kept of what was sent, to send it again when a move has lost it; `None` for nothing.
@@ -85,6 +87,18 @@ pub struct Peer {
     pub allowed_ips: Vec<Prefix>,
     /// How often to say something when there is nothing to say.
     pub persistent_keepalive: Option<Duration>,
+}
+
+/// How packets wait for a peer that cannot be reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Suspension {
+    /// Most bytes held for all peers together.
+    pub memory: usize,
+    /// How long packets wait that are no TCP.
+    pub datagrams_for: Duration,
+    /// Whether the host's TCP is told to wait, and held for as long as it takes.
+    pub tcp: bool,
 }
 
 /// A checked subscribe-notify service.

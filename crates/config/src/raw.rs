@@ -6,7 +6,9 @@
 mod network;
 mod resend;
 mod service;
+mod suspension;
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use stead_noise::keys::PublicKey;
@@ -25,6 +27,7 @@ use crate::value::prefix::{InterfaceAddress, Prefix};
 
 pub(crate) use self::network::RawNetwork;
 pub(crate) use self::service::RawService;
+pub(crate) use self::suspension::RawSuspension;
 
 /// A configuration as it is written.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ pub(crate) struct Raw {
     pub(crate) control_socket: Option<Located<String>>,
     pub(crate) log: Option<Located<LogFilter>>,
     pub(crate) connection_limit: Option<Located<usize>>,
+    pub(crate) suspension: RawSuspension,
     pub(crate) networks: Vec<RawNetwork>,
     /// `None` for `off`.
     pub(crate) resend: Option<Resend>,
@@ -95,6 +99,7 @@ impl Raw {
             control_socket: top.optional("control_socket", |item| item.text("the path of a socket")),
             log: top.optional("log", log_filter),
             connection_limit: connection_limit(&mut top),
+            suspension: suspension::suspension(&mut top),
             networks: network::networks(&mut top),
             resend: resend::resend(&mut top),
             services: service::services(&mut top),
@@ -204,14 +209,22 @@ fn keepalive(item: &Item<'_>) -> Result<Option<Duration>, Mistake> {
     if text == "off" {
         return Ok(None);
     }
+    let bounds = KEEPALIVE_SHORTEST..=KEEPALIVE_LONGEST;
+    duration_within(item, text, bounds, "a duration from 1s to 65535s, or `off`").map(Some)
+}
+
+/// The duration that `text` of `item` says.
+fn duration_within(
+    item: &Item<'_>,
+    text: String,
+    bounds: RangeInclusive<Duration>,
+    expected: &'static str,
+) -> Result<Duration, Mistake> {
     let duration = duration::parse(&text).map_err(|fault| {
         let (key, found) = (item.path.clone(), text.clone());
         Mistake::Duration { key, found, fault }
     })?;
-    if !(KEEPALIVE_SHORTEST..=KEEPALIVE_LONGEST).contains(&duration) {
-        return Err(out_of_range(item, text, "a duration from 1s to 65535s, or `off`"));
-    }
-    Ok(Some(duration))
+    if bounds.contains(&duration) { Ok(duration) } else { Err(out_of_range(item, text, expected)) }
 }
 
 pub(crate) fn on_or_off(item: &Item<'_>) -> Result<bool, Mistake> {
@@ -246,7 +259,7 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(1);
 /// … to what fits 16 bits. Longer is longer than any NAT remembers.
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 
-const TOP_KEYS: [&str; 12] = [
+const TOP_KEYS: [&str; 13] = [
     "interface",
     "private_key_file",
     "listen_port",
@@ -255,6 +268,7 @@ const TOP_KEYS: [&str; 12] = [
     "control_socket",
     "log",
     "connections",
+    "suspension",
     "networks",
     "resend",
     "services",

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use stead_noise::keys::{PresharedKey, StaticSecret};
 
-use crate::configuration::{Configuration, Peer, Service};
+use crate::configuration::{Configuration, Peer, Service, Suspension};
 use crate::conflicts;
 use crate::control_socket;
-use crate::raw::{Raw, RawPeer, RawService};
+use crate::raw::{Raw, RawPeer, RawService, RawSuspension};
 use crate::report::{Finding, Report};
 use crate::secrets::KeyFile;
 use crate::section::Located;
@@ -52,6 +52,13 @@ impl Raw {
         let metered =
             self.networks.into_iter().filter(|network| network.metered.as_ref().is_some_and(|it| it.value));
         let metered = metered.map(|network| network.interfaces);
+        let RawSuspension { memory, datagrams_for, tcp } = self.suspension;
+        let suspension = Suspension {
+            memory: memory.map_or(DEFAULT_MEMORY, |memory| memory.value),
+            datagrams_for: datagrams_for.map_or(DEFAULT_DATAGRAMS_FOR, |duration| duration.value),
+            tcp: tcp.is_none_or(|tcp| tcp.value),
+        };
+
         Some(Configuration {
             interface,
             secret: secret?,
@@ -61,6 +68,7 @@ impl Raw {
             control_socket,
             log: self.log.map(|log| log.value).unwrap_or_default(),
             connection_limit: self.connection_limit.map_or(DEFAULT_CONNECTIONS, |limit| limit.value),
+            suspension,
             metered: metered.collect(),
             resend: self.resend,
             services,
@@ -175,6 +183,12 @@ const DEFAULT_MTU: u16 = 1420;
 
 /// Shorter than NATs remember a silent mapping: 30 s is common, though RFC 4787 asks for two minutes.
 const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(25);
+
+/// A window of a fast connection for each of some tens of peers.
+const DEFAULT_MEMORY: usize = 64_000_000;
+
+/// Longer than a lost handshake's retry takes, which is after 5 s.
+const DEFAULT_DATAGRAMS_FOR: Duration = Duration::from_secs(10);
 
 /// Some tens of megabytes: more than a host's own applications open, enough for a hub of many.
 const DEFAULT_CONNECTIONS: usize = 65536;

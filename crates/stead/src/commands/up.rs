@@ -77,7 +77,11 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
             mtu: configuration.mtu,
             connections: configuration.connection_limit,
             resending: resending(configuration.resend),
-            suspension: SuspensionSettings::default(),
+            suspension: SuspensionSettings {
+                memory: configuration.suspension.memory,
+                datagrams_for: configuration.suspension.datagrams_for,
+                tcp: configuration.suspension.tcp,
+            },
             services,
             peers,
         },
