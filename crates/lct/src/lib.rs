@@ -4,6 +4,9 @@
 //! applications see and which never changes, to its current one, which a move replaces; the relation is one to
 //! one in both directions. The table tells which peers must hear of a move, and what there is to list.
 //!
+//! It also holds what waits for a peer that cannot be reached, and says what this host's TCP is told meanwhile
+//! ([`Held`], seed 002 claims 5 to 8): from the numbers that the entries remember.
+//!
 //! Not its job: it neither sends nor decides where a peer is. The node gives it attachments that were proven.
 //!
 //! # Life-cycle of an entry

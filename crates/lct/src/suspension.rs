@@ -11,7 +11,7 @@
 //!
 //! # Invariants
 //! - What is said in the peer's name acknowledges only what the peer itself acknowledged.
-//! - Of each byte of a TCP connection at most one copy is held that holds no other's bytes only.
+//! - No held segment lies within another of its connection: a repetition takes the place of what it repeats.
 //! - All peers together hold no more than their [`Budget`], a connection no more than a part of it.
 
 mod answer;
