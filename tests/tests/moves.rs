@@ -416,6 +416,37 @@ fn a_better_way_is_taken_when_it_appears_and_left_when_it_goes_without_losing_a_
 }
 
 #[test]
+fn a_second_network_is_kept_ready_and_when_the_first_goes_nothing_is_lost() -> Result<(), RigError> {
+    let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
+    let (hotspot, cafe) = (scene.hotspot()?, scene.cafe()?);
+    let traveller = scene.world.host("traveller")?;
+    traveller.attach(&cafe)?;
+    let tunnel = Tunnel::establish(Driver::Stead, &traveller, &scene.server)?;
+    let datagrams = Datagrams::default().start(&tunnel.line()?)?;
+    let transfer = download().start(&tunnel.line()?)?;
+    pass(SETTLE);
+
+    traveller.attach_as("wwan0", &hotspot, 600)?;
+    let ready = |end| peer(end).is_ok_and(|peer| peer.standby.iter().any(|path| path.proven.is_some()));
+    assert!(within(BEARABLE, || ready(tunnel.mover()) && ready(tunnel.fixed())), "both have proven it");
+    let apparent = peer(tunnel.fixed())?.path.expect("they are connected").remote;
+    assert!(apparent.starts_with("198.19.0."), "the preferred way is still in use: {apparent}");
+    pass(SETTLE);
+
+    let before = transfer.received();
+    traveller.detach()?;
+    assert!(within(BEARABLE, || transfer.received() > before + 1_000_000), "it flows on");
+    let path = peer(tunnel.fixed())?.path.expect("they are connected");
+    assert!(path.validated && path.remote.starts_with("203.0.113."), "{path:?}");
+
+    let report = datagrams.finish()?;
+    assert_eq!((report.lost, report.duplicates), (0, 0), "{report:?}");
+    transfer.stop();
+    assert_whole(&transfer.finish());
+    assert_one_handshake(&tunnel)
+}
+
+#[test]
 fn a_cable_that_is_pulled_for_a_moment_costs_that_moment() -> Result<(), RigError> {
     let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
     let tunnel = scene.tunnel()?;

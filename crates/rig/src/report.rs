@@ -56,6 +56,9 @@ pub struct PeerReport {
     pub kind: String,
     /// `no-session`, `handshaking`, `held`, `unproven` or `proven`.
     pub state: String,
+    /// Paths that are kept ready beside the one in use.
+    #[serde(default)]
+    pub standby: Vec<StandbyReport>,
     /// The path in use.
     pub path: Option<PathReport>,
     /// Age of the last authenticated datagram from it.
@@ -70,6 +73,15 @@ pub struct PeerReport {
     /// Moves of the peer that it told of.
     #[serde(default)]
     pub moves_remote: u64,
+}
+
+/// A path that is kept ready beside the one in use.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct StandbyReport {
+    /// The far end.
+    pub remote: String,
+    /// Microseconds since it was last proven.
+    pub proven: Option<u64>,
 }
 
 /// A path to a peer.
