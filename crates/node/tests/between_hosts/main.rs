@@ -2,6 +2,7 @@
 
 mod choices;
 mod disorder;
+mod hasty;
 mod liveness;
 mod moves;
 mod nats;

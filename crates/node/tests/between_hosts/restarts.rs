@@ -99,6 +99,25 @@ fn a_restarted_host_with_nothing_to_send_is_found_when_its_silence_is_noticed() 
 }
 
 #[test]
+fn both_restart_at_the_same_moment_and_go_on_with_the_next_packet() {
+    let (mut world, alice, bob) = acquainted();
+    world.send(bob, alice, b"hello");
+    world.run_for(secs(5));
+    world.restart(alice);
+    world.restart(bob);
+    let restarted = world.now;
+    for n in 0..40_u8 {
+        world.send(alice, bob, &[n]);
+        world.send(bob, alice, &[n]);
+        world.run_for(ms(20));
+    }
+
+    assert_eq!((world.received(alice).len(), world.received(bob).len()), (1 + 40, 40), "and nothing is lost");
+    let first = world.received_at(alice)[1] - restarted;
+    assert!(first <= world.delay * 4, "{first:?}");
+}
+
+#[test]
 fn a_restarted_host_that_moved_before_finds_its_peer_and_moves_again() {
     let (mut world, alice, bob) = World::connected_pair();
     world.move_to(bob, &["10.7.0.2"]);
