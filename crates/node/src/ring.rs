@@ -175,3 +175,6 @@ impl Stock {
         self.chunks.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;
