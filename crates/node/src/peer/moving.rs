@@ -34,7 +34,7 @@ impl Peer {
         }
         if self.paths.active().is_none() && !self.handshaking.in_flight() {
             // Never met. What waits for it waited for a network.
-            if self.stage.len() > 0 || self.about.persistent_keepalive.is_some() {
+            if !self.stage.is_empty() || self.about.persistent_keepalive.is_some() {
                 self.want(turn);
             }
             return;
@@ -60,7 +60,7 @@ impl Peer {
             self.tell_points(before, turn);
             return;
         }
-        let needed = needed || self.stage.len() > 0 || self.about.persistent_keepalive.is_some();
+        let needed = needed || !self.stage.is_empty() || self.about.persistent_keepalive.is_some();
         match self.handshaking.sealing(turn.now).cloned() {
             None => self.ask_from_new_place(needed, &targets, turn),
             Some(session) if !self.negotiation.enhanced() => self.roam(&session, &targets, turn),

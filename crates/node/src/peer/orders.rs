@@ -52,7 +52,7 @@ impl Peer {
             self.ask_now(turn);
             return false;
         }
-        let waits = self.stage.len() > 0 || self.about.persistent_keepalive.is_some();
+        let waits = !self.stage.is_empty() || self.about.persistent_keepalive.is_some();
         if self.paths.active().is_none() {
             // Never met.
             if waits {

@@ -88,7 +88,7 @@ impl Peer {
         self.migrator.settle();
         self.non_migrator.settle();
         self.tell(Happening::SessionEstablished { initiated: true }, turn);
-        if self.stage.len() == 0 {
+        if self.stage.is_empty() {
             // The responder may not send before it heard from us in the new session (WireGuard paper §5.4.4).
             self.send_keepalive(&established.session, turn);
         }

@@ -87,7 +87,7 @@ impl Peer {
 
     /// Whether applications wait for the peer.
     fn waits(&self) -> bool {
-        self.stage.len() > 0
+        !self.stage.is_empty()
     }
 
     fn move_on(&mut self, waits: bool, turn: &mut Turn<'_>) {

@@ -62,7 +62,7 @@ impl Peer {
         let there = self.paths.active_remote() == Some(apparent) && self.paths.validated();
         match self.handshaking.sealing(turn.now).cloned() {
             None => {
-                let needed = self.stage.len() > 0 || self.about.persistent_keepalive.is_some();
+                let needed = !self.stage.is_empty() || self.about.persistent_keepalive.is_some();
                 let targets = self.every_target(turn);
                 self.handshaking.punch(&targets, needed || self.handshaking.in_flight(), turn);
             }
@@ -172,7 +172,7 @@ impl Peer {
         }
         let attached = !turn.attachment.addresses.is_empty();
         let waits = match self.handshaking.sealing(turn.now) {
-            None => self.stage.len() > 0 || self.handshaking.in_flight(),
+            None => !self.stage.is_empty() || self.handshaking.in_flight(),
             Some(_) => self.suspension().is_some_and(|(why, _)| why != Suspension::Detached || attached),
         };
         if waits { Some(turn.now) } else { self.handshaking.unanswered_since(turn.now) }
