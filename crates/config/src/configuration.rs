@@ -43,6 +43,8 @@ pub struct Configuration {
     pub metered: Vec<InterfacePattern>,
     /// What is kept of what was sent, to send it again when a move has lost it; `None` for nothing.
     pub resend: Option<Resend>,
+    /// The program, with its arguments, that is told of each 5-tuple before it is used.
+    pub path_hook: Option<Vec<String>>,
     /// The subscribe-notify services, by name.
     pub services: Vec<Service>,
     /// The peers, by name.

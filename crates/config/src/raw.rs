@@ -44,6 +44,7 @@ pub(crate) struct Raw {
     pub(crate) networks: Vec<RawNetwork>,
     /// `None` for `off`.
     pub(crate) resend: Option<Resend>,
+    pub(crate) path_hook: Option<Located<Vec<String>>>,
     pub(crate) services: Vec<RawService>,
     pub(crate) peers: Vec<RawPeer>,
     /// Whether anything stands under `peers:`, good or bad.
@@ -102,6 +103,7 @@ impl Raw {
             suspension: suspension::suspension(&mut top),
             networks: network::networks(&mut top),
             resend: resend::resend(&mut top),
+            path_hook: path_hook(&mut top),
             services: service::services(&mut top),
             names_peers: top.is_attempted("peers") && !top.item("peers").is_some_and(|item| item.is_hollow()),
             peers: peers(&mut top),
@@ -120,6 +122,21 @@ fn connection_limit(top: &mut Section<'_, '_>) -> Option<Located<usize>> {
             .ok()
             .filter(|limit| (16..=1 << 24).contains(limit))
             .ok_or_else(|| out_of_range(item, limit, expected))
+    })
+}
+
+fn path_hook(top: &mut Section<'_, '_>) -> Option<Located<Vec<String>>> {
+    let item = top.item("hooks")?;
+    let mut hooks = Section::open(item, &HOOKS_KEYS, top.findings())?;
+    hooks.optional("path_changed", |item| {
+        let expected = "a program by its absolute path, and its arguments: `[/etc/stead/path-changed]`";
+        let words: Vec<String> =
+            item.elements().iter().map(|word| word.text(expected)).collect::<Result<_, _>>()?;
+        match words.first() {
+            Some(program) if std::path::Path::new(program).is_absolute() => Ok(words),
+            Some(program) => Err(out_of_range(item, program, expected)),
+            None => Err(item.wrong_type(expected)),
+        }
     })
 }
 
@@ -259,7 +276,7 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(1);
 /// … to what fits 16 bits. Longer is longer than any NAT remembers.
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 
-const TOP_KEYS: [&str; 13] = [
+const TOP_KEYS: [&str; 14] = [
     "interface",
     "private_key_file",
     "listen_port",
@@ -271,9 +288,12 @@ const TOP_KEYS: [&str; 13] = [
     "suspension",
     "networks",
     "resend",
+    "hooks",
     "services",
     "peers",
 ];
+
+const HOOKS_KEYS: [&str; 1] = ["path_changed"];
 
 const CONNECTIONS_KEYS: [&str; 1] = ["limit"];
 

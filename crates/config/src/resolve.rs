@@ -71,6 +71,7 @@ impl Raw {
             suspension,
             metered: metered.collect(),
             resend: self.resend,
+            path_hook: self.path_hook.map(|hook| hook.value),
             services,
             peers,
             warnings: Report::new(directory, Vec::new()),

@@ -18,7 +18,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stead_node::{Command, LocalAttachment, Node, Order, Settings};
+use stead_node::{Command, LocalAttachment, Node, Order, Settings, Transmit};
 use stead_wire::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -28,6 +28,7 @@ use tracing::{debug, info, trace};
 use crate::clock;
 use crate::control::{Outcome, Question, Request, Server};
 use crate::drops::IoDrops;
+use crate::gate::Gate;
 use crate::monitor::{Monitor, Own};
 use crate::tun::{Device, DeviceSettings, VirtualAddress};
 use crate::udp::{Egress, Sender, UdpSockets};
@@ -52,6 +53,8 @@ pub struct DaemonSettings {
     /// Names of interfaces, with `*` for any characters, whose networks are to be used only if nothing else leads
     /// to a peer.
     pub metered: Vec<String>,
+    /// A program and its arguments, to be told of each 5-tuple before it is used; see the crate's gate.
+    pub path_hook: Option<Vec<String>>,
     /// The node's settings. A `listen_port` of 0 is replaced by the port that was found free.
     pub node: Settings,
 }
@@ -98,7 +101,7 @@ impl Daemon {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(settings: DaemonSettings) -> Result<Self, StartError> {
-        let DaemonSettings { interface, addresses, control_socket, metered, mut node } = settings;
+        let DaemonSettings { interface, addresses, control_socket, metered, path_hook, mut node } = settings;
         node.check()?;
         let server = Server::bind(&control_socket).await?;
         let sockets = Arc::new(UdpSockets::bind(node.listen_port, None)?);
@@ -116,7 +119,7 @@ impl Daemon {
             attachment_changed: clock::now(),
             drops: Arc::clone(&drops),
         };
-        let mtu = usize::from(node.mtu);
+        let (mtu, port) = (usize::from(node.mtu), node.listen_port);
         let node = Node::new(node, seed()?, clock::wall(), clock::now())?;
         let egress = sockets.egress();
         let exits = Exits {
@@ -124,6 +127,7 @@ impl Daemon {
             device: Arc::clone(&device),
             drops: Arc::clone(&drops),
             refused: BTreeSet::new(),
+            gate: path_hook.map(|program| Gate::new(program, &about.interface, port)),
         };
         let shared = Shared { path: node.packet_path(), device, sockets, drops, mtu };
         let (workers, mails) = Workers::start(shared).await.map_err(StartError::Workers)?;
@@ -177,6 +181,9 @@ impl Daemon {
                 }
             }
             attachment = self.monitor.next() => self.attached(attachment),
+            waited = released(&mut self.exits.gate) => {
+                waited.into_iter().for_each(|transmit| self.exits.send(&transmit));
+            }
             Some(question) = self.questions.recv() => {
                 if self.answer(question) {
                     return Some(Ok(()));
@@ -285,6 +292,9 @@ impl Daemon {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.control).await;
         let workers = self.workers;
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
+        if let Some(gate) = self.exits.gate {
+            gate.shut().await;
+        }
         debug!(interface = self.about.interface, "Taken down");
     }
 }
@@ -313,6 +323,14 @@ fn seed() -> Result<[u8; 32], StartError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(StartError::Randomness)?;
     Ok(seed)
+}
+
+/// What waited for a path's program.
+async fn released(gate: &mut Option<Gate>) -> Vec<Transmit> {
+    match gate {
+        Some(gate) => gate.next().await,
+        None => core::future::pending().await,
+    }
 }
 
 async fn until(wake: Option<Instant>) {

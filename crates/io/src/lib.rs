@@ -7,6 +7,7 @@ pub mod clock;
 pub mod control;
 pub mod driver;
 pub mod drops;
+mod gate;
 pub mod monitor;
 pub mod offload;
 pub mod service;

@@ -4,10 +4,11 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use stead_node::{Event, Outlet, Transmit};
+use stead_node::{Event, Happening, Outlet, Transmit};
 use tracing::{debug, info};
 
 use crate::drops::{IoDrop, IoDrops};
+use crate::gate::Gate;
 use crate::tun::Device;
 use crate::udp::{Outgoing, SendError, Sender};
 
@@ -16,12 +17,15 @@ pub(super) struct Exits {
     pub(super) sender: Sender,
     pub(super) device: Arc<Device>,
     pub(super) drops: Arc<IoDrops>,
+    /// Whom to tell of paths before they are used.
+    pub(super) gate: Option<Gate>,
     /// What a filter of this host did not let go since the node was told last.
     pub(super) refused: BTreeSet<(SocketAddr, Option<IpAddr>)>,
 }
 
-impl Outlet for Exits {
-    fn transmit(&mut self, transmit: Transmit) {
+impl Exits {
+    /// Sends at once. What the system refuses is counted, and lost.
+    pub(super) fn send(&mut self, transmit: &Transmit) {
         let outgoing = Outgoing::single(transmit.remote, transmit.local, &transmit.datagram);
         match self.sender.try_send(outgoing) {
             Ok(()) => {}
@@ -36,6 +40,18 @@ impl Outlet for Exits {
             }
         }
     }
+}
+
+impl Outlet for Exits {
+    fn transmit(&mut self, transmit: Transmit) {
+        let passed = match &mut self.gate {
+            Some(gate) => gate.pass(transmit),
+            None => Some(transmit),
+        };
+        if let Some(transmit) = passed {
+            self.send(&transmit);
+        }
+    }
 
     fn packet(&mut self, packet: Vec<u8>) {
         if let Err(error) = self.device.write(&packet) {
@@ -46,5 +62,8 @@ impl Outlet for Exits {
 
     fn event(&mut self, event: Event) {
         info!(peer = event.peer, "{}", event.what);
+        if let (Some(gate), Happening::PathMoved { from, to, .. }) = (&mut self.gate, &event.what) {
+            gate.moved(&event.peer, *from, *to);
+        }
     }
 }

@@ -70,6 +70,7 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
         interface: configuration.interface.as_str().to_owned(),
         addresses,
         control_socket: configuration.control_socket,
+        path_hook: configuration.path_hook,
         metered: configuration.metered.iter().map(ToString::to_string).collect(),
         node: Settings {
             secret: configuration.secret,
