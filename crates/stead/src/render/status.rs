@@ -416,7 +416,7 @@ mod tests {
             rtt: Some(40_000),
         };
         let table = standby(&[PeerReport { standby: vec![ready], ..peer() }]).unwrap().render(Paint::Plain);
-        assert!(table.contains("10.8.0.2 -> 198.51.100.3:51820") && table.contains("3 s ago"), "{table}");
+        assert!(table.contains("10.8.0.2 -> 198.51.100.3:51820") && table.contains("3.0 s ago"), "{table}");
 
         let dear = PathReport { metered: true, ..peer().path.unwrap() };
         assert!(path(&PeerReport { path: Some(dear), ..peer() }).ends_with(" (metered)"));
