@@ -20,7 +20,7 @@ use stead_tests::command::{
 };
 use stead_tests::kernel::{Traces, packets_into};
 use stead_tests::patience::{ms, pass, secs, within};
-use stead_tests::scene::{FAMILIES, Scene, download, dropped, peer, stall, status};
+use stead_tests::scene::{FAMILIES, Scene, download, dropped, peer, stall, status, upload};
 use stead_tests::stranger::{Forge, Stranger};
 
 /// A start or an end takes milliseconds; a busy machine may need longer.
@@ -143,6 +143,28 @@ fn connections_go_on_when_a_killed_program_is_started_again_at_either_end() -> R
     transfer.stop();
     assert_eq!(transfer.finish().outcome, Outcome::Complete);
     assert_eq!(keystrokes.finish().outcome, Outcome::Complete);
+    Ok(())
+}
+
+#[test]
+fn a_program_may_be_started_while_the_one_before_is_still_being_killed() -> Result<(), RigError> {
+    let Some(scene) = Scene::ready(&[])? else { return Ok(()) };
+    let mut tunnel = scene.persistent_tunnel()?;
+    let transfer = upload().start(&tunnel.line()?)?;
+
+    for _ in 0..5 {
+        pass(ms(300));
+        let killed = tunnel.mover_mut().process.take().expect("it runs");
+        // Nobody waits for its end: the kernel still has its interface to take down.
+        killed.signal(Signal::SIGKILL);
+        let successor = command::up(&scene.laptop, CONFIGURATION)?;
+        tunnel.mover_mut().process = Some(successor);
+    }
+
+    let before = transfer.received();
+    assert!(within(BEARABLE, || transfer.received() > before + 1_000_000), "the last one carries traffic");
+    transfer.stop();
+    assert_eq!(transfer.finish().outcome, Outcome::Complete);
     Ok(())
 }
 

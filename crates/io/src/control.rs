@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //! - Only the daemon's own user (root, as a rule) can ask: the Unix socket has mode 0600.
-//! - A socket file without a daemon behind it is replaced; one that a daemon answers is left alone.
+//! - A socket file without a daemon behind it is replaced; one that a daemon answers, or holds, is left alone.
 //! - No client can make the daemon hold more than [`LONGEST_REQUEST`] bytes.
 
 use serde::{Deserialize, Serialize};

@@ -84,7 +84,8 @@ pub async fn ask(path: &Path, request: &Request) -> Result<Reply, ControlError> 
     }
 }
 
-async fn exchange(path: &Path, request: &Request) -> io::Result<Vec<u8>> {
+/// Sends `request` and returns the reply line; it is empty if the daemon hangs up.
+pub(super) async fn exchange(path: &Path, request: &Request) -> io::Result<Vec<u8>> {
     let stream = Stream::connect(socket_name(path)?).await?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 
 use interprocess::local_socket::ListenerOptions;
 use interprocess::local_socket::tokio::{Listener, Stream};
-use interprocess::local_socket::traits::tokio::{Listener as _, Stream as _};
+use interprocess::local_socket::traits::tokio::Listener as _;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+#[cfg(unix)]
+use tokio::time::{Instant, timeout_at};
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+#[cfg(unix)]
+use super::client::exchange;
 use super::{LONGEST_REQUEST, Outcome, Reply, Request, socket_name};
 
 /// Clients served at the same time; further ones wait in the socket's backlog.
@@ -23,6 +27,15 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A client that says nothing for this long gives its place to another.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// How long a daemon that says nothing may take to be gone: a killed one holds its socket until the kernel has taken
+/// its interface down.
+#[cfg(unix)]
+const DEATH: Duration = Duration::from_secs(3);
+
+/// How soon a socket whose daemon hung up is looked at again.
+#[cfg(unix)]
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A client's request and where its answer goes.
 #[derive(Debug)]
@@ -36,7 +49,7 @@ pub struct Question {
 /// Why the control socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// A daemon answers there.
+    /// A daemon answers there, or holds it.
     #[error(
         "a daemon is already running at {0}\nhint: `stead status` shows it; stop it, or give this one another `control_socket`"
     )]
@@ -77,7 +90,7 @@ impl Server {
     /// Opens the control socket at `path`, making its folder and replacing a socket nobody answers.
     ///
     /// # Errors
-    /// [`BindError::Taken`] if a daemon answers there already; the others name what stood in the way.
+    /// [`BindError::Taken`] if a daemon answers there already, or keeps it for seconds without a word; the others name what stood in the way.
     pub async fn bind(path: &Path) -> Result<Self, BindError> {
         make_folder(path)?;
         clear_stale(path).await?;
@@ -99,7 +112,7 @@ impl Server {
                     Err(error) => {
                         warn!(socket = %self.path.display(), %error, "Control socket did not accept a client");
                         // Out of descriptors, most likely: accepting again at once would only spin.
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        sleep(Duration::from_millis(100)).await;
                     }
                 },
                 Some(_) = clients.join_next(), if !clients.is_empty() => {}
@@ -200,30 +213,52 @@ fn make_folder(_path: &Path) -> Result<(), BindError> {
 }
 
 /// Removes a socket file that nobody answers: what a killed daemon leaves behind.
+///
+/// One that is being killed, or ends, keeps its socket until the rest of it is gone: that is waited for.
 #[cfg(unix)]
 async fn clear_stale(path: &Path) -> Result<(), BindError> {
+    let io = |source| BindError::Io { path: path.into(), source };
+    let until = Instant::now() + DEATH;
+    while is_socket(path)? {
+        match timeout_at(until, exchange(path, &Request::Status)).await {
+            Ok(Ok(answer)) if !answer.is_empty() => return Err(BindError::Taken(path.into())),
+            Ok(Ok(_hung_up)) => {}
+            Ok(Err(error)) => match error.kind() {
+                io::ErrorKind::ConnectionRefused => {
+                    debug!(socket = %path.display(), "Removing a control socket that nobody answers");
+                    return std::fs::remove_file(path).map_err(io);
+                }
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::NotFound => {}
+                _ => return Err(io(error)),
+            },
+            Err(_elapsed) => return Err(BindError::Taken(path.into())),
+        }
+        if Instant::now() >= until {
+            return Err(BindError::Taken(path.into()));
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// Whether there is a socket at `path`; not if there is nothing.
+#[cfg(unix)]
+fn is_socket(path: &Path) -> Result<bool, BindError> {
     use std::os::unix::fs::FileTypeExt as _;
 
-    let io = |source| BindError::Io { path: path.into(), source };
     match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io(error)),
-        Ok(file) if !file.file_type().is_socket() => return Err(BindError::NotASocket(path.into())),
-        Ok(_socket) => {}
-    }
-    match Stream::connect(socket_name(path).map_err(io)?).await {
-        Ok(_daemon) => Err(BindError::Taken(path.into())),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            debug!(socket = %path.display(), "Removing a control socket that nobody answers");
-            std::fs::remove_file(path).map_err(io)
-        }
-        Err(error) => Err(io(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(BindError::Io { path: path.into(), source }),
+        Ok(file) if !file.file_type().is_socket() => Err(BindError::NotASocket(path.into())),
+        Ok(_socket) => Ok(true),
     }
 }
 
 /// A pipe goes with its process, so one that can be opened has a daemon behind it.
 #[cfg(windows)]
 async fn clear_stale(path: &Path) -> Result<(), BindError> {
+    use interprocess::local_socket::traits::tokio::Stream as _;
+
     let name = socket_name(path).map_err(|source| BindError::Io { path: path.into(), source })?;
     match Stream::connect(name).await {
         Ok(_daemon) => Err(BindError::Taken(path.into())),

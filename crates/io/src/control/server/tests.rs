@@ -1,3 +1,5 @@
+use interprocess::local_socket::traits::tokio::Stream as _;
+
 use super::*;
 use crate::control::{ControlError, ask};
 
@@ -86,8 +88,13 @@ async fn a_second_daemon_is_refused_while_the_first_answers() {
     let path = folder.path().join("stead.sock");
     let running = answering(Server::bind(&path).await.unwrap());
 
+    let asked = std::time::Instant::now();
     let error = Server::bind(&path).await.unwrap_err();
 
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "at once, and not as long as a dying one is waited for"
+    );
     assert!(matches!(error, BindError::Taken(_)), "{error:?}");
     assert!(ask(&path, &Request::Stop).await.is_ok(), "the first one is still there");
     running.abort();
@@ -106,6 +113,42 @@ async fn a_socket_nobody_answers_is_replaced_and_goes_with_its_server() {
     drop(server);
 
     assert!(!path.exists());
+}
+
+/// A daemon that was killed: clients reach its socket and hear nothing until it is closed.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_socket_of_a_dying_daemon_is_waited_for_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    let dying = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let death = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(Duration::from_millis(150));
+        // One client is let go, the next is left to the kernel.
+        drop(dying.accept().unwrap());
+        std::thread::sleep(Duration::from_millis(150));
+        drop(dying);
+    });
+
+    let server = Server::bind(&path).await.unwrap();
+
+    assert!(death.is_finished(), "the socket was taken from a daemon that held it");
+    let running = answering(server);
+    assert!(ask(&path, &Request::Stop).await.is_ok(), "the new one answers");
+    running.abort();
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_holds_its_socket_in_silence_is_not_robbed_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stead.sock");
+    let _stuck = std::os::unix::net::UnixListener::bind(&path).unwrap();
+
+    let error = Server::bind(&path).await.unwrap_err();
+
+    assert!(matches!(error, BindError::Taken(_)), "{error:?}");
+    assert!(path.exists());
 }
 
 #[cfg(unix)]
