@@ -250,7 +250,7 @@ impl Peer {
         // What was lost and what was held goes before the workers may send anything newer.
         let ended = before.filter(|_| self.suspended.is_none()).map(|(_, since)| since);
         self.resume(ended, turn);
-        self.publish(turn.now);
+        self.publish(turn);
         self.answer_in_its_name(turn);
         self.looked_since = self.looks(turn).map(|since| self.looked_since.unwrap_or(since));
     }
@@ -267,8 +267,8 @@ impl Peer {
     }
 
     /// Shows the packet path how to send from now on; does nothing if that has not changed.
-    fn publish(&self, now: Instant) {
-        let session = self.handshaking.sealing(now).cloned();
+    fn publish(&self, turn: &Turn<'_>) {
+        let session = self.handshaking.sealing(turn.now).cloned();
         let active = self.paths.active().cloned();
         let waits = self.suspended.is_some() || self.resumption.holds();
         let flow =
@@ -281,6 +281,7 @@ impl Peer {
         drop(way);
         if !same {
             self.lane.set_way(Way { session, active, awaited, flow });
+            turn.path.set_flowing(self.about.id, flow != Flow::Held, turn.now);
         }
     }
 

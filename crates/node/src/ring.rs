@@ -6,9 +6,11 @@
 //!
 //! # Invariants
 //! - No ring holds more than its memory, all together no more than theirs; the oldest goes first.
-//! - What was sent longer ago than the ring's age is never sent again.
+//! - What was sent longer ago than the ring's age is never sent again. Only time counts during which traffic could
+//!   flow: what was under way when a suspension began stays until it ends.
 
 mod chunk;
+mod clock;
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::VecDeque;
@@ -20,6 +22,7 @@ use stead_wire::time::Instant;
 
 pub(crate) use self::chunk::key_of;
 pub use self::chunk::{Chunk, LONGEST_ROW};
+use self::clock::Clock;
 use crate::packet_path::PacketPath;
 use crate::settings::Resending;
 
@@ -40,6 +43,7 @@ pub(crate) struct Ring {
     chunks: Mutex<VecDeque<Chunk>>,
     /// Nothing is kept: the peer could not tell what it has received.
     off: AtomicBool,
+    clock: Clock,
 }
 
 /// What all rings share.
@@ -66,7 +70,8 @@ impl PacketPath {
         if chunks.back().is_some_and(Chunk::has_room) {
             return chunks.pop_back();
         }
-        let stale = chunks.front().is_some_and(|oldest| oldest.unused_since(stock.horizon(now)));
+        let stale =
+            chunks.front().is_some_and(|oldest| oldest.unused_since(stock.horizon(ring.clock.read(now))));
         if !stale && chunks.len() < stock.most_per_ring() && stock.reserve() {
             return Some(Chunk::new());
         }
@@ -84,8 +89,9 @@ impl PacketPath {
 
     /// Gives back a chunk with a new row: `len` bytes of messages, all but the last as long as `stride`.
     pub fn give_chunk(&self, peer: PeerId, mut chunk: Chunk, (len, stride): (usize, usize), now: Instant) {
-        chunk.record(len, stride, now);
-        self.lane(peer).ring().lock().push_back(chunk);
+        let ring = self.lane(peer).ring();
+        chunk.record(len, stride, ring.clock.read(now));
+        ring.lock().push_back(chunk);
     }
 
     /// Keeps a message that the node itself has sealed.
@@ -108,7 +114,7 @@ impl PacketPath {
         mut wanted: impl FnMut(Key) -> bool,
         now: Instant,
     ) -> Vec<Sent> {
-        let horizon = self.stock().horizon(now);
+        let horizon = self.horizon(peer, now);
         let chunks = self.lane(peer).ring().lock();
         let messages = chunks.iter().flat_map(|chunk| chunk.since(horizon));
         let asked = messages.filter(|(key, _)| wanted(*key));
@@ -117,7 +123,7 @@ impl PacketPath {
 
     /// Whether anything that was sent to the peer can be sent again.
     pub(crate) fn keeps_any(&self, peer: PeerId, now: Instant) -> bool {
-        let horizon = self.stock().horizon(now);
+        let horizon = self.horizon(peer, now);
         self.lane(peer).ring().lock().iter().any(|chunk| !chunk.unused_since(horizon))
     }
 
@@ -131,8 +137,18 @@ impl PacketPath {
 
     /// Gives the memory of what is too old back.
     pub(crate) fn forget_old(&self, peer: PeerId, now: Instant) {
-        let horizon = self.stock().horizon(now);
+        let horizon = self.horizon(peer, now);
         self.give_up(&mut self.lane(peer).ring().lock(), |chunk| chunk.unused_since(horizon));
+    }
+
+    /// Whether traffic to the peer can flow. As long as it cannot, what is kept grows no older.
+    pub(crate) fn set_flowing(&self, peer: PeerId, on: bool, now: Instant) {
+        self.lane(peer).ring().clock.set_going(on, now);
+    }
+
+    /// What was sent to the peer before this moment of its ring's clock is too old.
+    fn horizon(&self, peer: PeerId, now: Instant) -> Instant {
+        self.stock().horizon(self.lane(peer).ring().clock.read(now))
     }
 
     fn give_up(&self, chunks: &mut VecDeque<Chunk>, goes: impl Fn(&Chunk) -> bool) {

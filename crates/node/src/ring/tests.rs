@@ -67,6 +67,20 @@ fn the_oldest_goes_when_the_memory_is_used_up_and_when_it_is_too_old() {
 }
 
 #[test]
+fn what_is_kept_grows_no_older_while_nothing_can_flow() {
+    let path = path(1, Resending::default());
+    path.keep(PeerId(0), &message(1, 40), T1);
+    path.set_flowing(PeerId(0), false, T1 + Duration::from_secs(1));
+    let later = T1 + Duration::from_secs(100);
+    path.forget_old(PeerId(0), later);
+    assert_eq!(kept(&path, 0, later), [1]);
+    path.set_flowing(PeerId(0), true, later);
+    path.keep(PeerId(0), &message(2, 40), later);
+    assert_eq!(kept(&path, 0, later + Duration::from_secs(8)), [1, 2]);
+    assert_eq!(kept(&path, 0, later + Duration::from_secs(10)), [2], "nine seconds had been left to it");
+}
+
+#[test]
 fn ten_thousand_peers_use_no_more_than_the_memory_of_all() {
     let of_all = 3 * chunk::BYTES;
     let path = path(10_000, Resending { memory_of_all: of_all, ..Resending::default() });
