@@ -87,7 +87,6 @@ pub struct Held {
     /// Whose turn was last.
     turn: Option<OriginalSpecification>,
     datagrams: Datagrams,
-    datagrams_turn: bool,
     windows: Windows,
     purse: budget::Purse,
     losses: Losses,
@@ -107,7 +106,6 @@ impl Held {
             by_cost: BTreeSet::new(),
             turn: None,
             datagrams: Datagrams::default(),
-            datagrams_turn: true,
             windows: Windows::default(),
             purse: budget::Purse::new(budget),
             losses: Losses::default(),
@@ -141,18 +139,15 @@ impl Held {
         self.windows.poll_answer(now)
     }
 
-    /// The next packet to go. Connections take turns, each in the order of its sequence numbers.
+    /// The next packet to go: TCP's first, since every other one is late already. Connections take turns, each in the
+    /// order of its sequence numbers.
     pub fn pop(&mut self, now: Instant) -> Option<Vec<u8>> {
         self.expire(now);
-        self.datagrams_turn = !self.datagrams_turn;
-        let datagram = if self.datagrams_turn { self.pop_datagram() } else { None };
-        if datagram.is_some() {
-            return datagram;
-        }
         self.pop_segment().or_else(|| self.pop_datagram())
     }
 
-    /// The next window to open, for this side's own stack. To be asked for once everything has gone and may flow.
+    /// The next window to open, for this side's own stack. To be asked for once [no TCP waits](Self::holds_tcp) and
+    /// what comes next may follow what has gone.
     pub fn poll_update(&mut self) -> Option<Vec<u8>> {
         self.windows.poll_update()
     }
@@ -197,13 +192,25 @@ impl Held {
         self.len() == 0
     }
 
+    /// Whether segments of any connection wait.
+    #[must_use]
+    pub fn holds_tcp(&self) -> bool {
+        !self.lots.is_empty()
+    }
+
+    /// Bytes of all packets that wait.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.purse.bytes() + self.datagrams.bytes()
+    }
+
     /// What is held, and what was said.
     #[must_use]
     pub fn count(&self) -> HeldCount {
         HeldCount {
             connections: self.windows.closed_besides(&self.lots) + self.lots.len(),
             packets: self.len(),
-            bytes: self.purse.bytes() + self.datagrams.bytes(),
+            bytes: self.bytes(),
             answers: self.windows.answers,
             updates: self.windows.updates,
         }

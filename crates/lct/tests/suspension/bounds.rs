@@ -109,6 +109,23 @@ fn one_connection_that_never_stops_leaves_room_for_the_others() {
 }
 
 #[test]
+fn tcp_goes_before_datagrams_and_connections_take_turns() {
+    let (mut held, _, table) = held(1 << 20);
+    for number in 0..3 {
+        held.push(datagram(100 + number), &table, NOW);
+    }
+    for connection in [1, 2] {
+        held.push(segment(connection, 100, 0x10, 50), &table, NOW);
+        held.push(segment(connection, 150, 0x10, 50), &table, NOW);
+    }
+    assert_eq!((held.holds_tcp(), held.bytes()), (true, 4 * 90 + 3 * 40 + 303));
+    let first: Vec<_> = (0..4).map(|_| read(&held.pop(NOW).unwrap()).sequence.0).collect();
+    assert_eq!((first, held.holds_tcp()), (vec![100, 100, 150, 150], false));
+    let rest: Vec<_> = drained(&mut held).iter().map(Vec::len).collect();
+    assert_eq!(rest, [140, 141, 142]);
+}
+
+#[test]
 fn a_second_peer_gets_its_share_though_the_first_one_was_greedy() {
     let budget = Arc::new(Budget::new(1 << 20));
     let table = Table::new(Limits::default());
