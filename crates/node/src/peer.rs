@@ -256,11 +256,16 @@ impl Peer {
     }
 
     /// Tells this host's TCP to wait for as long as nothing may flow, and to go on as soon as it may (seed 002
-    /// claims 5 to 8).
+    /// claims 5 to 8): while what was held goes round by round, as soon as none of it is TCP's. What TCP sends then goes
+    /// in the next round.
     fn answer_in_its_name(&mut self, turn: &mut Turn<'_>) {
-        let held = self.lane.way().flow == Flow::Held;
+        let stopped = self.lane.way().flow == Flow::Held && !self.resumption.holds();
         loop {
-            let answer = if held { self.stage.poll_answer(turn.now) } else { self.stage.poll_update() };
+            let answer = match stopped {
+                true => self.stage.poll_answer(turn.now),
+                false if self.stage.holds_tcp() => return,
+                false => self.stage.poll_update(),
+            };
             let Some(answer) = answer else { return };
             turn.out.packets.push_back(answer);
         }

@@ -105,8 +105,8 @@ impl PacketPath {
         }
     }
 
-    /// Copies of the first `most` messages to the peer that are kept and that `wanted` asks for, in the order in which
-    /// they were sent.
+    /// Copies of the first messages to the peer that are kept and that `wanted` asks for, in the order in which they were
+    /// sent: `most` bytes, the message that exceeds them included.
     pub(crate) fn kept(
         &self,
         peer: PeerId,
@@ -117,8 +117,13 @@ impl PacketPath {
         let horizon = self.horizon(peer, now);
         let chunks = self.lane(peer).ring().lock();
         let messages = chunks.iter().flat_map(|chunk| chunk.since(horizon));
-        let asked = messages.filter(|(key, _)| wanted(*key));
-        asked.take(most).map(|(key, bytes)| Sent { key, datagram: chunk::restored(bytes) }).collect()
+        let mut bytes = 0;
+        let asked = messages.filter(|(key, _)| wanted(*key)).take_while(|(_, message)| {
+            let room = bytes < most;
+            bytes += message.len();
+            room
+        });
+        asked.map(|(key, bytes)| Sent { key, datagram: chunk::restored(bytes) }).collect()
     }
 
     /// Whether anything that was sent to the peer can be sent again.

@@ -9,7 +9,7 @@ use stead_noise::session::Session;
 use stead_wire::options::VcOption;
 use stead_wire::time::{Duration, Instant};
 
-use super::resumption::{Since, Step};
+use super::resumption::{Round, Since, Step};
 use super::{Peer, sealing};
 use crate::drops::Discard;
 use crate::event::Happening;
@@ -45,7 +45,7 @@ impl Peer {
         let before = self.resumption.last();
         self.take_steps(&over, turn);
         if !self.resumption.holds() {
-            self.release_held(usize::MAX, &over, turn);
+            self.release_held(usize::MAX, &mut Round::default(), &over, turn);
         }
         if let Some(last) =
             self.resumption.last().filter(|last| Some(last) != before.as_ref() && last.resent > 0)
@@ -62,11 +62,11 @@ impl Peer {
     }
 
     fn begin_resumption(&mut self, since: Instant, remote: SocketAddr, turn: &Turn<'_>) {
-        let (held, told) = (self.stage.len(), self.resumption.heard_since(since));
+        let (held, told) = (self.stage.bytes(), self.resumption.heard_since(since));
         let resends = self.can_resend(turn);
         let paces = self.negotiation.enhanced() && held > self.resumption.window(remote);
         if resends || paces {
-            self.resumption.begin(held, told || !resends, turn.now);
+            self.resumption.begin(told || !resends, turn.now);
         } else {
             self.resumption.interrupt();
         }
@@ -86,31 +86,28 @@ impl Peer {
     fn send_round(&mut self, most: usize, told: Option<Since>, over: &Over, turn: &mut Turn<'_>) {
         let wanted = |key: Key| told.is_none_or(|since| since.covers(key)) && self.resumption.misses(key);
         let missing = turn.path.kept(self.about.id, most, wanted, turn.now);
-        let mut round: Vec<Key> = missing.iter().map(|sent| sent.key).collect();
-        let again = round.len();
+        let (mut round, again) = (Round::default(), missing.len());
         let (_, active) = over;
         for sent in missing {
+            round.add(sent.key, sent.datagram.len());
             turn.transmit(active.remote, active.local.map(|point| point.ip()), sent.datagram);
         }
         if again > 0 {
             self.lane.stamp_sent(true, turn.now);
         }
+        let room = most.saturating_sub(round.bytes());
         let Some(run) = self.resumption.run() else { return };
-        let (holds, ahead) = (run.holds, run.ahead.min(self.stage.len()));
-        if holds {
-            let held = self.release_held(ahead.min(most - again), over, turn);
-            round.extend(held);
+        let has_room = run.holds && room > 0;
+        let flows = has_room && (self.stage.bytes() <= room || run.holds_long());
+        if has_room {
+            self.release_held(room, &mut round, over, turn);
         }
         let sent = round.len();
-        let left = ahead.saturating_sub(sent - again);
-        if let Some(run) = self.resumption.run() {
-            run.ahead = left;
-        }
         self.resumption.on_round(round, again);
-        if holds && left == 0 && again < most {
+        if flows {
             self.resumption.flow(turn.now);
             // Before the question, so that its answer tells of it.
-            self.release_held(usize::MAX, over, turn);
+            self.release_held(usize::MAX, &mut Round::default(), over, turn);
         }
         if sent == 0 {
             self.resumption.end(turn.now);
@@ -131,10 +128,16 @@ impl Peer {
         self.lane.stamp_sent(false, turn.now);
     }
 
-    /// Sends what was held, `most` packets at most, and returns what the messages are called.
-    fn release_held(&mut self, most: usize, (session, active): &Over, turn: &mut Turn<'_>) -> Vec<Key> {
-        let mut gone = Vec::new();
-        while gone.len() < most {
+    /// Sends what was held, as part of `round`: `room` bytes, the message that exceeds them included.
+    fn release_held(
+        &mut self,
+        room: usize,
+        round: &mut Round,
+        (session, active): &Over,
+        turn: &mut Turn<'_>,
+    ) {
+        let full = round.bytes().saturating_add(room);
+        while round.bytes() < full {
             let Some(packet) = self.stage.pop(turn.path, turn.now) else { break };
             let released = turn.path.release(&packet, &self.lane, (session, active), turn.now);
             let Some(mut grant) = released else {
@@ -145,10 +148,11 @@ impl Peer {
             let mut message = sealing::layout(&packet, probe.as_slice(), turn.path.mtu());
             grant.seal(&mut message);
             turn.path.keep(self.about.id, &message, turn.now);
-            gone.extend(ring::key_of(&message));
+            if let Some(key) = ring::key_of(&message) {
+                round.add(key, message.len());
+            }
             turn.transmit(grant.remote(), grant.local(), message);
         }
-        gone
     }
 
     /// The probe option, if one is due and fits beside a packet of `len` bytes.

@@ -1,7 +1,7 @@
 //! Resumption: what a move has lost is sent again, then what was held, then traffic flows (seed 002 claims 1 d, 8, 19).
 //!
-//! Keeps what the peer told of what it has received, and the run that is under way: how many datagrams may go before the
-//! peer is asked again what arrived. It sends nothing; the [peer](super::handing_over) does.
+//! Keeps what the peer told of what it has received, and the run that is under way: how much may go before the peer is
+//! asked again what arrived. It sends nothing; the [peer](super::handing_over) does.
 //!
 //! # Life-cycle of a run
 //! (a path is proven after a suspension) → held → rounds, each answered → flowing, the last round to be answered → over;
@@ -38,6 +38,9 @@ const FRUITLESS: u32 = 3;
 /// Rounds of a run: windows double, so a ring's worth takes ten, and as many again where much is lost.
 const MOST_ROUNDS: u32 = 32;
 
+/// Rounds for which traffic waits at most: whoever still sends more meanwhile than the path takes does not wait for it.
+const HOLDING_ROUNDS: u32 = 12;
+
 /// One peer's resumptions.
 #[derive(Debug, Default)]
 pub(crate) struct Resumption {
@@ -71,14 +74,34 @@ pub(super) struct Run {
     /// Traffic waits until everything has gone.
     pub(super) holds: bool,
     question: Question,
-    /// Packets that were held when it began and have not gone yet.
-    pub(super) ahead: usize,
     /// What went in the last round.
-    round: Vec<Key>,
+    round: Round,
     rounds: u32,
     fruitless: u32,
     pub(super) resent: u64,
     pub(super) released: u64,
+}
+
+/// Messages that go together.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    keys: Vec<Key>,
+    bytes: usize,
+}
+
+impl Round {
+    pub(super) fn add(&mut self, key: Key, len: usize) {
+        self.keys.push(key);
+        self.bytes += len;
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 #[derive(Debug)]
@@ -112,7 +135,8 @@ pub(super) enum Step {
     Wait,
     /// Ask the peer what it has received.
     Ask,
-    /// Send so many datagrams: again those missing of what the peer told of, or first what was held.
+    /// Send so many bytes, the message that exceeds them included: again what is missing of what the peer told of,
+    /// then what was held.
     Send(usize, Option<Since>),
 }
 
@@ -184,16 +208,16 @@ impl Resumption {
         core::mem::replace(&mut self.news, false)
     }
 
-    /// How many datagrams may go to `remote` in one round.
+    /// How many bytes may go to `remote` in one round.
     pub(super) fn window(&self, remote: SocketAddr) -> usize {
         self.windows.of(remote)
     }
 
-    /// A run that lets traffic wait until everything has gone: what is missing, and `ahead` packets that were held.
-    /// With `told`, the peer has told already what is missing.
-    pub(super) fn begin(&mut self, ahead: usize, told: bool, now: Instant) {
+    /// A run that lets traffic wait until everything has gone: what is missing, and what was held. With `told`, the peer
+    /// has told already what is missing.
+    pub(super) fn begin(&mut self, told: bool, now: Instant) {
         let question = if told { Question::Told(None) } else { Question::Due(now) };
-        self.run = Some(Run::new(true, question, ahead, now));
+        self.run = Some(Run::new(true, question, now));
     }
 
     /// A run beside the flow: the peer is asked at `at`, when what is under way has arrived. A run that is under way
@@ -201,7 +225,7 @@ impl Resumption {
     pub(super) fn look_back(&mut self, at: Instant, now: Instant) {
         match &mut self.run {
             Some(run) => run.question = Question::Due(if run.holds { now } else { at }),
-            None => self.run = Some(Run::new(false, Question::Due(at), 0, now)),
+            None => self.run = Some(Run::new(false, Question::Due(at), now)),
         }
     }
 
@@ -244,9 +268,9 @@ impl Resumption {
             self.heard.clear();
         }
         let Some(run) = self.run.as_ref() else { return Step::Wait };
-        let (sent, lost) = (run.round.len(), run.round.iter().filter(|key| self.misses(**key)).count());
+        let (sent, lost) = (run.round.len(), run.round.keys.iter().filter(|key| self.misses(**key)).count());
         if sent > 0 {
-            self.windows.judge(remote, lost > 0);
+            self.windows.judge(remote, run.round.bytes, lost > 0);
         }
         let window = self.windows.of(remote);
         let Some(run) = self.run.as_mut() else { return Step::Wait };
@@ -278,7 +302,7 @@ impl Resumption {
     }
 
     /// This went in a round.
-    pub(super) fn on_round(&mut self, round: Vec<Key>, again: usize) {
+    pub(super) fn on_round(&mut self, round: Round, again: usize) {
         if let Some(run) = &mut self.run {
             run.resent += again as u64;
             run.released += (round.len() - again) as u64;
@@ -307,9 +331,14 @@ impl Resumption {
 }
 
 impl Run {
-    const fn new(holds: bool, question: Question, ahead: usize, now: Instant) -> Self {
+    fn new(holds: bool, question: Question, now: Instant) -> Self {
         let (rounds, fruitless, resent, released) = (0, 0, 0, 0);
-        Self { began: now, holds, question, ahead, round: Vec::new(), rounds, fruitless, resent, released }
+        Self { began: now, holds, question, round: Round::default(), rounds, fruitless, resent, released }
+    }
+
+    /// Whether traffic has waited for long enough, whatever has not gone yet.
+    pub(super) const fn holds_long(&self) -> bool {
+        self.rounds >= HOLDING_ROUNDS
     }
 
     fn status(&self, now: Instant) -> Option<ResumptionStatus> {

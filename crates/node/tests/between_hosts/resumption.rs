@@ -78,22 +78,38 @@ fn both_lose_and_both_send_again_when_both_move() {
 #[test]
 fn more_than_a_window_goes_round_by_round_and_what_is_newer_waits() {
     let (mut world, alice, bob) = World::connected_pair();
+    let long = |number: u8| [&[number][..], &[0; 1300]].concat();
+    let firsts = |world: &World| -> Vec<u8> {
+        let long = world.received(alice).into_iter().filter(|payload| payload.len() == 1301);
+        long.map(|payload| payload[0]).collect()
+    };
     world.loses = Box::new(|flight| flight.source == at("10.0.0.2"));
-    (0..100).for_each(|number| world.send(bob, alice, &[number]));
+    (0..100).for_each(|number| world.send(bob, alice, &long(number)));
     world.loses = Box::new(|_| false);
     world.move_to(bob, &["10.7.0.2"]);
-    (100..110).for_each(|number| world.send(bob, alice, &[number]));
+    (100..110).for_each(|number| world.send(bob, alice, &long(number)));
     world.run_for(ms(25));
-    assert_eq!(numbers(&world, alice), [], "there, back, and not yet there again");
+    assert_eq!(firsts(&world), [], "there, back, and not yet there again");
     world.run_for(ms(10));
-    assert_eq!(numbers(&world, alice), (0..10).collect::<Vec<_>>(), "the first window");
-    world.send(bob, alice, &[110]);
+    assert_eq!(firsts(&world), (0..11).collect::<Vec<_>>(), "the first window");
+    world.send(bob, alice, &long(110));
     world.run_for(ms(200));
 
-    assert_eq!(numbers(&world, alice), (0..111).collect::<Vec<_>>());
+    assert_eq!(firsts(&world), (0..111).collect::<Vec<_>>());
     let last = world.status(bob).resumption.expect("something was sent again");
-    // 10 + 20 + 40, and 30 of what was lost with 10 that were held.
-    assert_eq!((last.resent, last.released, last.took), (100, 10, ms(60)));
+    // 11 + 22 + 43, and 24 of what was lost with 11 that were held.
+    assert_eq!((last.resent, last.released, last.took), (100, 11, ms(60)));
+}
+
+#[test]
+fn small_packets_that_were_held_go_together() {
+    let (mut world, alice, bob) = World::connected_pair();
+    world.move_to(bob, &[]);
+    (0..200).for_each(|number| world.send(bob, alice, &[number]));
+    world.move_to(bob, &["10.7.0.2"]);
+    // There, back, and what was held in two rounds.
+    world.run_for(ms(10 * 5 + 1));
+    assert_eq!(numbers(&world, alice), (0..200).collect::<Vec<_>>());
 }
 
 #[test]
