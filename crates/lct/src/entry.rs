@@ -30,6 +30,7 @@ pub struct Entry {
     token: Token,
     created: Instant,
     kind: Kind,
+    numbers: bool,
     attachment: ArcSwap<Attachment>,
     moves: AtomicU64,
     tracked: AtomicBool,
@@ -78,12 +79,14 @@ pub(crate) struct Founding {
     pub(crate) peer: PeerId,
     pub(crate) token: Token,
     pub(crate) attachment: Arc<Attachment>,
+    /// Whether TCP's numbers are remembered.
+    pub(crate) numbers: bool,
     pub(crate) now: Instant,
 }
 
 impl Entry {
     pub(crate) fn new(founding: Founding, transitions: Arc<Transitions>) -> Self {
-        let Founding { id, original, peer, token, attachment, now } = founding;
+        let Founding { id, original, peer, token, attachment, numbers, now } = founding;
         Self {
             id,
             original,
@@ -91,6 +94,7 @@ impl Entry {
             token,
             created: now,
             kind: Kind::of(original.protocol),
+            numbers,
             attachment: ArcSwap::new(attachment),
             moves: AtomicU64::new(0),
             tracked: AtomicBool::new(true),

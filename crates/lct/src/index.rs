@@ -257,7 +257,8 @@ mod tests {
         let place = SocketAddr::from(([192, 0, 2, 7], 51820));
         let original = OriginalSpecification { local: place, remote: place, protocol: Protocol::UDP };
         let attachment = Arc::new(Attachment { local: None, remote: place, path: PathId(0) });
-        let founding = Founding { id, original, peer: PeerId(0), token, attachment, now: Instant::ZERO };
+        let founding =
+            Founding { id, original, peer: PeerId(0), token, attachment, numbers: true, now: Instant::ZERO };
         Arc::new(Entry::new(founding, Arc::new(Transitions::default())))
     }
 

@@ -30,6 +30,9 @@ pub struct Limits {
     pub icmp: Duration,
     /// Anything else, by address pair. Default 10 min.
     pub other: Duration,
+    /// Whether entries remember TCP's numbers, without which nobody can be answered in a suspended peer's name. Default
+    /// yes.
+    pub tcp_numbers: bool,
 }
 
 impl Default for Limits {
@@ -43,6 +46,7 @@ impl Default for Limits {
             udp: Duration::from_secs(180),
             icmp: Duration::from_secs(30),
             other: Duration::from_secs(600),
+            tcp_numbers: true,
         }
     }
 }

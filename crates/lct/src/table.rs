@@ -106,7 +106,8 @@ impl Table {
         self.make_room(&mut index);
         let attachment = index.landing(peer, attachment);
         let id = index.next_id();
-        let founding = Founding { id, original, peer, token, attachment, now };
+        let numbers = self.limits.tcp_numbers;
+        let founding = Founding { id, original, peer, token, attachment, numbers, now };
         let entry = Arc::new(Entry::new(founding, Arc::clone(&self.transitions)));
         self.by_original.insert(original, Arc::clone(&entry));
         index.insert(Arc::clone(&entry));

@@ -10,7 +10,7 @@ impl Entry {
     /// Remembers the newest TCP numbers of this side, so that its system can be answered while the other side cannot
     /// be reached. `packet` is a whole packet, or a super-packet, of this connection.
     pub fn remember_outbound(&self, packet: &[u8], headers: &IpHeaders) {
-        let Some(segment) = Segment::read(packet, headers) else { return };
+        let Some(segment) = self.segment(packet, headers) else { return };
         if segment.flags.syn {
             self.begin_trails(&segment);
         }
@@ -19,11 +19,15 @@ impl Entry {
 
     /// Remembers the newest TCP numbers of the other side, as [`remember_outbound`](Self::remember_outbound) does.
     pub fn remember_inbound(&self, packet: &[u8], headers: &IpHeaders) {
-        let Some(segment) = Segment::read(packet, headers) else { return };
+        let Some(segment) = self.segment(packet, headers) else { return };
         // A stray SYN in an open connection is answered with a challenge (RFC 5961 section 4) and changes nothing.
         if !segment.flags.syn || self.state() == State::Opening {
             self.inbound.trail.note(&segment, window_of(&segment, packet, headers));
         }
+    }
+
+    fn segment(&self, packet: &[u8], headers: &IpHeaders) -> Option<Segment> {
+        if self.numbers { Segment::read(packet, headers) } else { None }
     }
 
     /// Whether the other side aborted the connection.

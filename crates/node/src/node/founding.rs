@@ -46,7 +46,9 @@ impl Node {
         let owned = ids()
             .zip(&configured)
             .flat_map(|(id, peer)| peer.allowed_ips.iter().map(move |prefix| (*prefix, id)));
-        let table = Table::new(Limits { entries: settings.connections, ..Limits::default() });
+        let tcp_numbers = settings.suspension.tcp;
+        let limits = Limits { entries: settings.connections, tcp_numbers, ..Limits::default() };
+        let table = Table::new(limits);
         let random = Random::from_seed(seed);
         let first_service = PeerId(u32::try_from(configured.len()).unwrap_or(u32::MAX));
         let path = Arc::new(PacketPath::new(
