@@ -328,7 +328,7 @@ fn require(tunnels: &[Driver], programs: &[&str]) -> Result<(), RigError> {
     let mut wanted = programs.to_vec();
     wanted.extend(tunnels.iter().flat_map(|tunnel| tunnel.programs()));
     Requirements::check_with(&wanted).map_err(RigError::Tunnel)?;
-    if tunnels.contains(&Driver::Stead) {
+    if tunnels.iter().any(|tunnel| tunnel.is_stead()) {
         stead_rig::tunnel::stead_program()?;
     }
     Ok(())

@@ -31,6 +31,8 @@ pub use stead::program as stead_program;
 pub enum Driver {
     /// The program of this repository.
     Stead,
+    /// The same, told to keep nothing for a move: no ring of what was sent, no memory of TCP's numbers.
+    SteadForgetful,
     /// WireGuard in user space, from the distribution.
     WireguardGo,
     /// Packets in UDP datagrams as they are: no cryptography, no roaming.
@@ -40,12 +42,18 @@ pub enum Driver {
 }
 
 impl Driver {
+    /// Whether it is the program of this repository.
+    #[must_use]
+    pub const fn is_stead(self) -> bool {
+        matches!(self, Self::Stead | Self::SteadForgetful)
+    }
+
     /// The programs that must be installed for it.
     #[must_use]
     pub const fn programs(self) -> &'static [&'static str] {
         match self {
             Self::WireguardGo => &["wireguard-go", "wg"],
-            Self::Stead | Self::Forwarder | Self::None => &[],
+            Self::Stead | Self::SteadForgetful | Self::Forwarder | Self::None => &[],
         }
     }
 }
@@ -54,6 +62,7 @@ impl fmt::Display for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stead => "stead",
+            Self::SteadForgetful => "stead-forgetful",
             Self::WireguardGo => "wireguard-go",
             Self::Forwarder => "forwarder",
             Self::None => "none",
@@ -67,10 +76,13 @@ impl FromStr for Driver {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "stead" => Ok(Self::Stead),
+            "stead-forgetful" => Ok(Self::SteadForgetful),
             "wireguard-go" => Ok(Self::WireguardGo),
             "forwarder" => Ok(Self::Forwarder),
             "none" => Ok(Self::None),
-            other => Err(format!("`{other}` is no tunnel: expected stead, wireguard-go, forwarder or none")),
+            other => Err(format!(
+                "`{other}` is no tunnel: expected stead, stead-forgetful, wireguard-go, forwarder or none"
+            )),
         }
     }
 }
@@ -224,7 +236,7 @@ impl Tunnel {
     pub fn after_move(&self, step: &Move) -> Result<Option<String>, RigError> {
         match self.mover.driver {
             Driver::WireguardGo => wireguard_go::follow(&self.mover, &self.fixed.host, step),
-            Driver::Stead | Driver::Forwarder | Driver::None => Ok(None),
+            Driver::Stead | Driver::SteadForgetful | Driver::Forwarder | Driver::None => Ok(None),
         }
     }
 

@@ -44,7 +44,9 @@ impl End {
     /// [`RigError::Missing`] without a tunnel, if the host has no address of `family`.
     pub fn address(&self, family: Family) -> Result<IpAddr, RigError> {
         match self.driver {
-            Driver::Stead | Driver::WireguardGo | Driver::Forwarder => Ok(self.setup.inner.address(family)),
+            Driver::Stead | Driver::SteadForgetful | Driver::WireguardGo | Driver::Forwarder => {
+                Ok(self.setup.inner.address(family))
+            }
             Driver::None => self.host.address(family).ok_or_else(|| RigError::Missing {
                 host: self.host.name().to_owned(),
                 what: format!("{family} address"),
@@ -59,8 +61,9 @@ impl End {
     pub fn start(&mut self) -> Result<(), RigError> {
         (self.process, self.forwarder) = (None, None);
         match self.driver {
-            Driver::Stead => {
-                let (process, control) = stead::start(&self.host, &self.setup)?;
+            Driver::Stead | Driver::SteadForgetful => {
+                let keeps = self.driver == Driver::Stead;
+                let (process, control) = stead::start(&self.host, &self.setup, keeps)?;
                 (self.process, self.control) = (Some(process), Some(control));
             }
             Driver::WireguardGo => self.process = Some(wireguard_go::start(&self.host, &self.setup)?),

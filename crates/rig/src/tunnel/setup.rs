@@ -51,7 +51,9 @@ impl Driver {
     /// How it makes a secret key, and how it derives the public one.
     fn key_commands(self) -> Result<Option<(Command, Command)>, RigError> {
         Ok(match self {
-            Self::Stead => Some((stead::command(&["keygen"])?, stead::command(&["pubkey"])?)),
+            Self::Stead | Self::SteadForgetful => {
+                Some((stead::command(&["keygen"])?, stead::command(&["pubkey"])?))
+            }
             Self::WireguardGo => Some((wireguard_go::wg(&["genkey"]), wireguard_go::wg(&["pubkey"]))),
             Self::Forwarder | Self::None => None,
         })
@@ -60,7 +62,7 @@ impl Driver {
 
 pub(super) fn preshared_key(driver: Driver, host: &Host) -> Result<Option<String>, RigError> {
     let generate = match driver {
-        Driver::Stead => stead::command(&["keygen", "--preshared"])?,
+        Driver::Stead | Driver::SteadForgetful => stead::command(&["keygen", "--preshared"])?,
         Driver::WireguardGo => wireguard_go::wg(&["genpsk"]),
         Driver::Forwarder | Driver::None => return Ok(None),
     };

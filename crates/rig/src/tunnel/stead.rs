@@ -39,12 +39,12 @@ pub(crate) fn command(arguments: &[&str]) -> Result<Command, RigError> {
     Ok(command)
 }
 
-pub(super) fn start(host: &Host, setup: &Setup) -> Result<(Process, Control), RigError> {
+pub(super) fn start(host: &Host, setup: &Setup, keeps: bool) -> Result<(Process, Control), RigError> {
     let socket = format!("{DIRECTORY}/{INTERFACE}.sock");
     if let Some(key) = &setup.preshared_key {
         write_secret(host, SHARED_KEY_FILE, key.clone())?;
     }
-    let file = write_secret(host, "stead.yaml", configuration(setup, &socket))?;
+    let file = write_secret(host, "stead.yaml", configuration(setup, keeps, &socket))?;
     let mut up = command(&["up"])?;
     up.arg(&file);
     let process = host.spawn(up)?;
@@ -52,7 +52,7 @@ pub(super) fn start(host: &Host, setup: &Setup) -> Result<(Process, Control), Ri
     Ok((process, Control::new(host, &socket)))
 }
 
-fn configuration(setup: &Setup, socket: &str) -> String {
+fn configuration(setup: &Setup, keeps: bool, socket: &str) -> String {
     let (v4, v6) = (setup.inner.address(Family::V4), setup.inner.address(Family::V6));
     let peer = &setup.peer;
     let (peer_v4, peer_v6) = (peer.inner.address(Family::V4), peer.inner.address(Family::V6));
@@ -64,11 +64,13 @@ fn configuration(setup: &Setup, socket: &str) -> String {
          addresses: [\"{v4}/24\", \"{v6}/64\"]\n\
          control_socket: {socket}\n\
          log: {log}\n\
+         {keeping}\
          peers:\n\
          \x20 {name}:\n\
          \x20   public_key: \"{key}\"\n\
          \x20   endpoints: {endpoints:?}\n\
          \x20   allowed_ips: [\"{peer_v4}/32\", \"{peer_v6}/128\"]\n",
+        keeping = if keeps { "" } else { KEEPS_NOTHING },
         name = peer.name,
         endpoints = peer.endpoints,
         key = peer.key,
@@ -82,6 +84,8 @@ fn configuration(setup: &Setup, socket: &str) -> String {
     text
 }
 
+/// Said of a program that is to keep nothing for a move.
+const KEEPS_NOTHING: &str = "resend: off\nsuspension:\n  tcp: off\n";
 const INTERFACE: &str = "stead0";
 const SHARED_KEY_FILE: &str = "shared.psk";
 /// What the program prints once it carries traffic.
@@ -108,7 +112,7 @@ mod tests {
             preshared_key: Some("SHARED".to_owned()),
             keepalive: Some(Duration::from_secs(25)),
         };
-        let text = configuration(&setup, "/run/rig/stead0.sock");
+        let text = configuration(&setup, true, "/run/rig/stead0.sock");
         assert!(
             text.ends_with(
                 "peers:

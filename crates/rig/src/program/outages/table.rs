@@ -43,7 +43,7 @@ fn row(cases: &[Case], busy: &CaseReport, idle: &CaseReport, terminal: &Terminal
     let doubled: u64 = flows.iter().map(|flow| flow.doubled).sum();
     let worst = connections.iter().filter_map(|flow| flow.after_proof_micros).max();
     let verdict = match busy.tunnel {
-        Driver::Stead => {
+        Driver::Stead | Driver::SteadForgetful => {
             let held = cases.iter().zip([busy, idle]).all(|(case, report)| case.holds(report));
             terminal.verdict(held)
         }
@@ -80,7 +80,7 @@ pub(super) fn conclude(cases: &[Case], held: bool, terminal: &Terminal) {
         "  lost: bytes that connections never delivered. calls: datagrams every 20 ms, up + down. proven: from the path's \
          being back to either end's knowing it; after that: until the last connection is steady again.",
     ));
-    if cases.iter().any(|case| case.tunnel == Driver::Stead) {
+    if cases.iter().any(|case| case.tunnel.is_stead()) {
         terminal.line(&format!(
             "  stead: every connection survives and resumes within two round trips of the proof  {}",
             terminal.verdict(held)
