@@ -58,6 +58,15 @@ impl Progress {
         }
     }
 
+    /// Whether this direction's FIN has passed, or an RST of either.
+    pub(crate) fn has_ended(self, direction: Direction) -> bool {
+        match self {
+            Self::Unseen | Self::Asked | Self::Answered | Self::Established => false,
+            Self::HalfClosed(ended) => ended == direction,
+            Self::LastAcknowledge(_) | Self::Ended => true,
+        }
+    }
+
     const fn after_syn(self, ack: bool) -> Self {
         match self {
             Self::Unseen | Self::Asked if ack => Self::Answered,

@@ -1,9 +1,10 @@
 //! What an entry remembers of TCP's numbers (see [`Trail`](crate::trail::Trail)), and when it begins anew.
 
 use stead_wire::ip::IpHeaders;
-use stead_wire::tcp::{self, Segment};
+use stead_wire::tcp::{self, Segment, Sequence};
 
 use super::{Entry, State};
+use crate::tcp::Direction;
 use crate::trail::Steps;
 
 impl Entry {
@@ -33,6 +34,19 @@ impl Entry {
     /// Whether the other side aborted the connection.
     pub(crate) fn was_reset_by_peer(&self) -> bool {
         self.inbound.trail.steps().reset
+    }
+
+    /// Whether the other side has acknowledged everything up to this side's FIN: nothing more comes from here.
+    pub(crate) fn has_sent_all(&self) -> bool {
+        let (ours, theirs) = self.steps();
+        let arrived = |(end, (acknowledged, _)): (Sequence, (Sequence, u16))| !end.is_after(acknowledged);
+        self.progress().has_ended(Direction::Outbound)
+            && ours.end.zip(theirs.acknowledged).is_some_and(arrived)
+    }
+
+    /// Whether the other side's FIN has passed.
+    pub(crate) fn was_closed_by_peer(&self) -> bool {
+        self.progress().has_ended(Direction::Inbound)
     }
 
     /// Where both directions' numbers are: this side's, then the other's.

@@ -7,13 +7,19 @@ use crate::entry::Entry;
 use crate::trail::Steps;
 
 /// "Wait": nothing new is acknowledged, and nothing more may be sent. `None` if the peer never acknowledged anything
-/// that passed here, or the connection was reset.
+/// that passed here, or the connection is over: whoever has forgotten it would answer with a reset.
 pub(super) fn close(entry: &Entry) -> Option<Vec<u8>> {
+    if entry.has_sent_all() && entry.was_closed_by_peer() {
+        return None;
+    }
     acknowledgement(entry, |_| 0)
 }
 
-/// "Go on": the window that the peer had told last.
+/// "Go on": the window that the peer had told last. `None` as for [`close`], and if nothing is left to be sent.
 pub(super) fn open(entry: &Entry) -> Option<Vec<u8>> {
+    if entry.has_sent_all() {
+        return None;
+    }
     acknowledgement(entry, |told| told)
 }
 

@@ -8,6 +8,7 @@
 //! Sequence numbers are shifted between stack and end, so that they wrap early.
 
 mod bounds;
+mod endings;
 mod outages;
 mod stack;
 mod world;
