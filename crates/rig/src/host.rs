@@ -5,6 +5,7 @@
 //! in the next network.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
@@ -21,6 +22,7 @@ use crate::netlink::Route;
 use crate::network::Network;
 use crate::process::Process;
 use crate::sysctl::Settings;
+use crate::tun;
 
 /// The interface that [`Host::move_to`] moves.
 pub const WLAN: &str = "wlan0";
@@ -147,6 +149,33 @@ impl Host {
     /// What the kernel refused.
     pub fn set_tcp_retries(&self, times: u32) -> Result<(), RigError> {
         self.inside(move |inside| inside.sysctl("net/ipv4/tcp_retries2", &times.to_string()))
+    }
+
+    /// Changes a setting of the host's kernel, named as below `/proc/sys`.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn set_sysctl(&self, key: &str, value: &str) -> Result<(), RigError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.inside(move |inside| inside.sysctl(&key, &value))
+    }
+
+    /// Makes a TUN device with these addresses; whoever holds the file is its other end. Reads never wait, and each
+    /// gives one whole IP packet.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn device(&self, name: &str, mtu: u32, places: &[Prefix]) -> Result<File, RigError> {
+        let doing = format!("{}: make {name}", self.name());
+        let (given, places) = (name.to_owned(), places.to_vec());
+        let name = name.to_owned();
+        let device = self.call(move || tun::make(&given))?.map_err(RigError::io(doing))?;
+        self.inside(move |inside| {
+            inside.set_mtu(&name, mtu)?;
+            inside.set_up(&name)?;
+            places.into_iter().try_for_each(|place| inside.add_address(&name, place))
+        })?;
+        Ok(device)
     }
 
     /// Moves the ordinary interface to `network`, with nothing in between for `dark`.

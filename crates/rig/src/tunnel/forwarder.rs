@@ -18,7 +18,6 @@ use crate::address::{Family, Prefix};
 use crate::error::RigError;
 use crate::host::Host;
 use crate::namespace::Task;
-use crate::tun;
 
 /// One end under way; dropping it ends it, and its device goes with it.
 #[derive(Debug)]
@@ -38,16 +37,11 @@ struct Shared {
 impl Forwarder {
     pub(super) fn start(host: &Host, setup: &Setup) -> Result<Self, RigError> {
         let doing = format!("{}: start forwarding", host.name());
-        let made = host.call(|| Ok((tun::make(INTERFACE)?, UdpSocket::bind(("::", PORT))?)))?;
-        let (device, socket) = made.map_err(RigError::io(doing.clone()))?;
+        let socket = host.call(|| UdpSocket::bind(("::", PORT)))?.map_err(RigError::io(doing.clone()))?;
         socket.set_read_timeout(Some(LOOK_UP)).map_err(RigError::io(doing))?;
         let own = [(Family::V4, 24), (Family::V6, 64)]
             .map(|(family, length)| Prefix { address: setup.inner.address(family), length });
-        host.inside(move |inside| {
-            inside.set_mtu(INTERFACE, MTU)?;
-            inside.set_up(INTERFACE)?;
-            own.into_iter().try_for_each(|place| inside.add_address(INTERFACE, place))
-        })?;
+        let device = host.device(INTERFACE, MTU, &own)?;
         let known = setup.peer.endpoints.first().and_then(|endpoint| endpoint.parse().ok());
         let peer = known.map(mapped).map_or_else(OnceLock::new, OnceLock::from);
         let shared = Arc::new(Shared { device, socket, peer, over: AtomicBool::new(false) });
