@@ -14,6 +14,15 @@ pub fn fragmented(host: &Host) -> Result<u64, RigError> {
         + counter_v6(&read(host, "snmp6")?, "Ip6FragCreates"))
 }
 
+/// A count of the host's TCP, by its name in `/proc/net/snmp` or `/proc/net/netstat`; 0 if this kernel has none of it.
+///
+/// # Errors
+/// If the host is gone.
+pub fn tcp_count(host: &Host, name: &str) -> Result<u64, RigError> {
+    let (basic, extended) = (read(host, "snmp")?, read(host, "netstat")?);
+    Ok(find(&basic, "Tcp:", name).or_else(|| find(&extended, "TcpExt:", name)).unwrap_or(0))
+}
+
 /// How many packets the host gave to one of its interfaces.
 ///
 /// # Errors
@@ -80,10 +89,14 @@ fn read(host: &Host, table: &str) -> Result<String, RigError> {
 
 /// A value of /proc/net/snmp, where a line of names stands above a line of values.
 fn counter(snmp: &str, protocol: &str, name: &str) -> u64 {
+    find(snmp, protocol, name).expect("it is counted")
+}
+
+fn find(snmp: &str, protocol: &str, name: &str) -> Option<u64> {
     let mut lines = snmp.lines().filter(|line| line.starts_with(protocol));
     let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     let mut pairs = names.split_whitespace().zip(values.split_whitespace());
-    pairs.find(|(found, _)| *found == name).and_then(|(_, value)| value.parse().ok()).expect("it is counted")
+    pairs.find(|(found, _)| *found == name).and_then(|(_, value)| value.parse().ok())
 }
 
 /// A value of /proc/net/snmp6, where a name and a value stand on each line.
