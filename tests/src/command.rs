@@ -100,6 +100,16 @@ pub fn ip(host: &Host, line: &str) -> Result<(), RigError> {
     host.output(command).map(drop)
 }
 
+/// Changes the host's filter, or reads it, as `nft` takes it.
+///
+/// # Errors
+/// If `nft` refuses.
+pub fn nft(host: &Host, line: &str) -> Result<String, RigError> {
+    let mut command = Command::new("nft");
+    command.args(line.split_whitespace());
+    host.output(command)
+}
+
 /// Writes a file into the host's directory of tunnels; it belongs to root alone.
 ///
 /// # Errors

@@ -50,9 +50,17 @@ impl Node {
     /// # Errors
     /// With all it printed, if it does not get ready.
     pub fn up(&self, peers: &[(&Self, Option<IpAddr>)]) -> Result<Process, RigError> {
+        self.up_with("", peers)
+    }
+
+    /// As [`up`](Self::up), with further lines of configuration.
+    ///
+    /// # Errors
+    /// As [`up`](Self::up).
+    pub fn up_with(&self, further: &str, peers: &[(&Self, Option<IpAddr>)]) -> Result<Process, RigError> {
         let mut text = format!(
             "private_key_file: private.key\nlisten_port: {PORT}\naddresses: [\"{}/24\"]\n\
-             control_socket: {SOCKET}\npeers:\n",
+             control_socket: {SOCKET}\n{further}peers:\n",
             self.address()
         );
         for (peer, at) in peers {

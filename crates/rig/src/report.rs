@@ -56,6 +56,9 @@ pub struct PeerReport {
     pub kind: String,
     /// `no-session`, `handshaking`, `held`, `unproven` or `proven`.
     pub state: String,
+    /// What the filter of the node's own host refuses.
+    #[serde(default)]
+    pub refusal: Option<RefusalReport>,
     /// Paths that are kept ready beside the one in use.
     #[serde(default)]
     pub standby: Vec<StandbyReport>,
@@ -73,6 +76,15 @@ pub struct PeerReport {
     /// Moves of the peer that it told of.
     #[serde(default)]
     pub moves_remote: u64,
+}
+
+/// What a host's own filter refuses.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RefusalReport {
+    /// From where, unless the host's routes say.
+    pub local: Option<String>,
+    /// Where to.
+    pub remote: String,
 }
 
 /// A path that is kept ready beside the one in use.

@@ -26,7 +26,7 @@ use crate::error::RigError;
 use crate::host::Host;
 
 pub use bulk::{Bulk, BulkReport, BulkRun, Length};
-pub use datagrams::{Datagrams, DatagramsReport};
+pub use datagrams::{Datagrams, DatagramsReport, DatagramsRun};
 pub use flood::{Flood, FloodReport};
 pub use keystrokes::Keystrokes;
 pub use outcome::Outcome;
