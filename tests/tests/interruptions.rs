@@ -170,7 +170,7 @@ fn a_download_goes_on_soon_after_its_programs_were_killed_and_started_again() ->
         download().start(&tunnel.line()?)?,
         Ticker { rhythm: Rhythm::OneWay(Direction::ToClient), ..Ticker::default() }.start(&tunnel.line()?)?,
     );
-    for whose in [Whose::Laptops, Whose::Servers] {
+    for whose in EVERY {
         pass(secs(1));
 
         let (laptop, server) = (whose != Whose::Servers, whose != Whose::Laptops);

@@ -30,6 +30,7 @@ use crate::control::{Outcome, Question, Request, Server};
 use crate::drops::IoDrops;
 use crate::gate::Gate;
 use crate::monitor::{Monitor, Own};
+use crate::survivors;
 use crate::tun::{Device, DeviceSettings, VirtualAddress};
 use crate::udp::{Egress, Sender, UdpSockets};
 use crate::workers::{Mail, Shared, Workers};
@@ -206,6 +207,12 @@ impl Daemon {
             "Attached"
         );
         self.attached(attachment);
+        let own: Vec<IpAddr> = self.about.addresses.iter().map(|address| address.ip).collect();
+        let survivors = survivors::of(&own);
+        if !survivors.is_empty() {
+            info!(connections = survivors.len(), "Connections outlived the program that ran before");
+        }
+        self.node.handle_survivors(&survivors, clock::now());
         self.settle();
     }
 

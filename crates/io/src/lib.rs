@@ -18,4 +18,5 @@ pub mod udp;
 mod isolated;
 #[cfg(target_os = "linux")]
 mod netlink;
+mod survivors;
 mod workers;

@@ -17,7 +17,7 @@ mod outlet;
 mod wakes;
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stead_lct::PeerId;
@@ -140,6 +140,19 @@ impl Node {
         for peer in (0..).map(PeerId).take(self.peers.len()) {
             let needed = needed.contains(&peer);
             self.with_peer(peer, now, |peer, turn| peer.on_attachment(&before, needed, turn));
+        }
+    }
+
+    /// The host's applications still have connections with `remotes`, virtual addresses, from before this node was
+    /// started: the peers that these belong to are asked for a session at once, where they are configured to be.
+    ///
+    /// Otherwise a connection on which only the peer has something to say would wait for ever, if the peer started
+    /// anew too and cannot know where we are.
+    pub fn handle_survivors(&mut self, remotes: &[IpAddr], now: Instant) {
+        let routes = self.ground.path.routes();
+        let owners: BTreeSet<PeerId> = remotes.iter().filter_map(|remote| routes.owner(*remote)).collect();
+        for owner in owners {
+            self.with_peer(owner, now, Peer::on_survivors);
         }
     }
 

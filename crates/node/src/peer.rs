@@ -197,6 +197,14 @@ impl Peer {
         }
     }
 
+    /// Connections with the peer are older than this node: the peer may not know where we are any more, and
+    /// nobody's application need have anything to say soon.
+    pub(crate) fn on_survivors(&mut self, turn: &mut Turn<'_>) {
+        if !self.plays_dead() && self.handshaking.sealing(turn.now).is_none() {
+            self.handshaking.begin_often(&self.every_target(turn), turn);
+        }
+    }
+
     /// Everywhere the peer might be.
     fn every_target(&self, turn: &Turn<'_>) -> Vec<Target> {
         let mut targets = self.paths.targets(turn.attachment);

@@ -235,3 +235,21 @@ fn a_copy_of_the_newest_initiation_asks_nobody() {
 
     assert_eq!((world.initiations(), world.drops(alice, Discard::ReplayedHandshake)), (1, 1));
 }
+
+#[test]
+fn connections_that_outlived_both_programs_bring_them_together_though_only_the_other_has_something_to_say() {
+    let (mut world, alice, bob) = World::connected_pair();
+    world.run_for(secs(5));
+    world.restart(alice);
+    world.restart(bob);
+    let (before, now, there) = (world.initiations(), world.now, world.virtual_address(alice));
+    world.node(bob).handle_survivors(&[there.into(), there.into(), "192.0.2.9".parse().unwrap()], now);
+    // The world lets out what a node has to say when it hands it something.
+    world.attach(bob, &["10.0.0.2"], Cause::Start);
+    world.run_for(ms(100));
+    world.send(alice, bob, b"where was I");
+    world.run_for(ms(100));
+
+    assert_eq!(world.texts(bob, 1), ["where was I"], "alice knows of no place where bob could be");
+    assert_eq!(world.initiations() - before, 1);
+}

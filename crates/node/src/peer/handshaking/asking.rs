@@ -12,7 +12,7 @@ use stead_wire::message::Response;
 use stead_wire::time::{Duration, Instant};
 
 use super::flight::Flight;
-use super::{Handshaking, Target};
+use super::{EVERY_SECOND, Handshaking, Target};
 use crate::drops::Discard;
 use crate::notice::Arrival;
 use crate::peer::requests::PAUSES;
@@ -41,6 +41,15 @@ impl Handshaking {
     pub(crate) fn begin(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
         if self.flight.is_none() {
             self.initiate(targets.to_vec(), turn.now, turn);
+        }
+    }
+
+    /// As [`begin`](Self::begin); the same initiation goes again every second until it is time for another: whoever is
+    /// to answer may be about to start.
+    pub(crate) fn begin_often(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
+        self.begin(targets, turn);
+        if let Some(flight) = &mut self.flight {
+            flight.begin_repeats(&EVERY_SECOND, turn.now);
         }
     }
 
