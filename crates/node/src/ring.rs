@@ -105,17 +105,19 @@ impl PacketPath {
         }
     }
 
-    /// Copies of the first messages to the peer that are kept and that `wanted` asks for, in the order in which they were
-    /// sent: `most` bytes, the message that exceeds them included.
+    /// Copies of the first messages to the peer that are kept, were not sent before `since` and that `wanted` asks for,
+    /// in the order in which they were sent: `most` bytes, the message that exceeds them included.
     pub(crate) fn kept(
         &self,
         peer: PeerId,
         most: usize,
+        since: Instant,
         mut wanted: impl FnMut(Key) -> bool,
         now: Instant,
     ) -> Vec<Sent> {
-        let horizon = self.horizon(peer, now);
-        let chunks = self.lane(peer).ring().lock();
+        let ring = self.lane(peer).ring();
+        let horizon = self.horizon(peer, now).max(ring.clock.read(since));
+        let chunks = ring.lock();
         let messages = chunks.iter().flat_map(|chunk| chunk.since(horizon));
         let mut bytes = 0;
         let asked = messages.filter(|(key, _)| wanted(*key)).take_while(|(_, message)| {

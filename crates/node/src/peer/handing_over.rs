@@ -34,13 +34,13 @@ impl Peer {
             self.resumption.interrupt();
             return;
         };
-        let moved = self.resumption.follow(over.1.path);
+        self.resumption.follow(over.1.path);
         let news = self.resumption.take_news();
         if let Some(since) = held_since {
             self.begin_resumption(since, over.1.remote, turn);
-        } else if (moved || news) && self.can_resend(turn) {
+        } else if let Some(since) = news.filter(|_| self.keeps_any(turn)) {
             let under_way = self.paths.rtt().unwrap_or(UNMEASURED).clamp(UNDER_WAY.0, UNDER_WAY.1);
-            self.resumption.look_back(turn.now + under_way, turn.now);
+            self.resumption.look_back(since, turn.now + under_way, turn.now);
         }
         let before = self.resumption.last();
         self.take_steps(&over, turn);
@@ -54,16 +54,14 @@ impl Peer {
         }
     }
 
-    /// Whether something that was lost could be sent again.
-    fn can_resend(&self, turn: &Turn<'_>) -> bool {
-        self.negotiation.enhanced()
-            && self.resumption.speaks()
-            && turn.path.keeps_any(self.about.id, turn.now)
+    /// Whether anything could be sent again if it was lost.
+    fn keeps_any(&self, turn: &Turn<'_>) -> bool {
+        self.negotiation.enhanced() && turn.path.keeps_any(self.about.id, turn.now)
     }
 
     fn begin_resumption(&mut self, since: Instant, remote: SocketAddr, turn: &Turn<'_>) {
         let (held, told) = (self.stage.bytes(), self.resumption.heard_since(since));
-        let resends = self.can_resend(turn);
+        let resends = self.resumption.speaks() && self.keeps_any(turn);
         let paces = self.negotiation.enhanced() && held > self.resumption.window(remote);
         if resends || paces {
             self.resumption.begin(told || !resends, turn.now);
@@ -85,7 +83,8 @@ impl Peer {
     /// One round: what is missing, and, as far as there is room, what was held.
     fn send_round(&mut self, most: usize, told: Option<Since>, over: &Over, turn: &mut Turn<'_>) {
         let wanted = |key: Key| told.is_none_or(|since| since.covers(key)) && self.resumption.misses(key);
-        let missing = turn.path.kept(self.about.id, most, wanted, turn.now);
+        let since = self.resumption.lost_since();
+        let missing = turn.path.kept(self.about.id, most, since, wanted, turn.now);
         let (mut round, again) = (Round::default(), missing.len());
         let (_, active) = over;
         for sent in missing {

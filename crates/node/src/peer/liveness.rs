@@ -42,6 +42,9 @@ const SUSPICION_INTERVAL: Duration = Duration::from_millis(200);
 /// How old the last proof may grow while data goes both ways: one small message per interval is what it costs.
 const PROOF_INTERVAL: Duration = Duration::from_secs(10);
 
+/// What was lost before the silence began is no older: a long round trip.
+const LOST_BEFORE_SILENCE: Duration = Duration::from_millis(500);
+
 /// One peer's proofs, and the question about its active path.
 #[derive(Debug, Default)]
 pub(crate) struct Liveness {
@@ -58,6 +61,8 @@ struct Question {
     began: Instant,
     sent: Instant,
     attempts: u32,
+    /// It is asked because nothing has come over the path since then.
+    silent_since: Option<Instant>,
 }
 
 /// What went over the active path, as the lane has it.
@@ -123,7 +128,8 @@ impl Liveness {
     pub(crate) fn on_asked(&mut self, token: ChallengeToken, now: Instant) {
         let (began, attempts) =
             self.question.as_ref().map_or((now, 0), |asked| (asked.began, asked.attempts));
-        self.question = Some(Question { token, began, sent: now, attempts: attempts + 1 });
+        let silent_since = self.question.as_ref().and_then(|asked| asked.silent_since);
+        self.question = Some(Question { token, began, sent: now, attempts: attempts + 1, silent_since });
     }
 
     /// An echo from `source`. If it answers our question over the path to `active`, the time that took, where it can be
@@ -139,6 +145,22 @@ impl Liveness {
         let rtt = (question.attempts == 1).then(|| now - question.sent);
         self.acknowledge(now);
         Some(rtt)
+    }
+
+    /// Nothing has come over the path since `unanswered`: if that is long, the question is for this reason.
+    pub(crate) fn on_silence(&mut self, unanswered: Option<Instant>, now: Instant) {
+        if let Some(question) = &mut self.question {
+            let long = unanswered.filter(|since| now >= *since + UNANSWERED.0);
+            question.silent_since = question.silent_since.or(long);
+        }
+    }
+
+    /// Since when datagrams may have been lost, if `token` is that of a question that broke a silence and had to be asked
+    /// more than once.
+    pub(crate) fn lost_since(&self, token: ChallengeToken) -> Option<Instant> {
+        let question = self.question.as_ref().filter(|asked| asked.token == token && asked.attempts > 1)?;
+        let before = LOST_BEFORE_SILENCE.as_micros() as u64;
+        Some(Instant::from_micros(question.silent_since?.as_micros().saturating_sub(before)))
     }
 
     /// Whether our own question may ride along with an answer of ours: the peer asks us for proof, so it misses

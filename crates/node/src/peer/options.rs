@@ -191,10 +191,15 @@ impl Peer {
             }
             return Ok(());
         }
+        let lost_since = self.liveness.lost_since(token);
         if self.over_active(delivery.arrival)
             && let Some(rtt) = self.liveness.on_response(token, ends, turn.now)
         {
             self.paths.proven(rtt);
+            // It answers late: there was an outage too short to suspend anything.
+            if let Some(since) = lost_since {
+                self.resumption.on_gap(since);
+            }
             return Ok(());
         }
         if self.standby.on_response(token, delivery.arrival, turn.now) {

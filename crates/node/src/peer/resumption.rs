@@ -5,7 +5,8 @@
 //!
 //! # Life-cycle of a run
 //! (a path is proven after a suspension) → held → rounds, each answered → flowing, the last round to be answered → over;
-//! (the path changed without a suspension) → due → asked → rounds beside the flow → over.
+//! (the path changed without a suspension, or left a challenge unanswered) → due → asked → rounds beside the flow →
+//! over.
 //!
 //! # Invariants
 //! - A run ends: each question is asked [`ATTEMPTS`] times at most, rounds without any success are few, and all are
@@ -46,8 +47,8 @@ const HOLDING_ROUNDS: u32 = 12;
 pub(crate) struct Resumption {
     heard: Vec<Received>,
     heard_at: Option<Instant>,
-    /// An update told what is missing though nothing is suspended.
-    news: bool,
+    /// Something may be missing though nothing is suspended: what was sent since then.
+    news: Option<Instant>,
     path: Option<PathId>,
     windows: Windows,
     run: Option<Run>,
@@ -71,6 +72,8 @@ pub struct ResumptionStatus {
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) began: Instant,
+    /// What was sent before this moment is not looked for.
+    pub(super) lost_since: Instant,
     /// Traffic waits until everything has gone.
     pub(super) holds: bool,
     question: Question,
@@ -153,8 +156,15 @@ impl Resumption {
     }
 
     /// An update came: what it told is news if nothing is suspended for it.
-    pub(crate) const fn on_update(&mut self) {
-        self.news = true;
+    pub(crate) fn on_update(&mut self) {
+        if self.speaks() {
+            self.news = Some(Instant::ZERO);
+        }
+    }
+
+    /// The path lost everything for a moment, some time after `since`, and was not suspended for it.
+    pub(crate) fn on_gap(&mut self, since: Instant) {
+        self.news = Some(self.news.map_or(since, |known| known.min(since)));
     }
 
     /// An echo: if it answers the question of the run under way, the time that took, where it can be told.
@@ -198,14 +208,16 @@ impl Resumption {
         self.heard_at >= Some(moment)
     }
 
-    /// The path in use; says whether it is another than before.
-    pub(super) fn follow(&mut self, path: PathId) -> bool {
-        self.path.replace(path).is_some_and(|before| before != path)
+    /// The path in use. If it is another than before, what went over that one may be missing.
+    pub(super) fn follow(&mut self, path: PathId) {
+        if self.path.replace(path).is_some_and(|before| before != path) && self.speaks() {
+            self.news = Some(Instant::ZERO);
+        }
     }
 
-    /// Whether an update has told something since this was asked last.
-    pub(super) const fn take_news(&mut self) -> bool {
-        core::mem::replace(&mut self.news, false)
+    /// Since when something may be missing, if there is reason to think so since this was asked last.
+    pub(super) const fn take_news(&mut self) -> Option<Instant> {
+        self.news.take()
     }
 
     /// How many bytes may go to `remote` in one round.
@@ -217,22 +229,30 @@ impl Resumption {
     /// has told already what is missing.
     pub(super) fn begin(&mut self, told: bool, now: Instant) {
         let question = if told { Question::Told(None) } else { Question::Due(now) };
-        self.run = Some(Run::new(true, question, now));
+        self.run = Some(Run::new(true, question, Instant::ZERO, now));
     }
 
-    /// A run beside the flow: the peer is asked at `at`, when what is under way has arrived. A run that is under way
-    /// asks anew in stead.
-    pub(super) fn look_back(&mut self, at: Instant, now: Instant) {
+    /// A run beside the flow, for what was sent since `lost_since`: the peer is asked at `at`, when what is under way has
+    /// arrived. A run that is under way asks anew in stead.
+    pub(super) fn look_back(&mut self, lost_since: Instant, at: Instant, now: Instant) {
         match &mut self.run {
-            Some(run) => run.question = Question::Due(if run.holds { now } else { at }),
-            None => self.run = Some(Run::new(false, Question::Due(at), now)),
+            Some(run) => {
+                run.question = Question::Due(if run.holds { now } else { at });
+                run.lost_since = run.lost_since.min(lost_since);
+            }
+            None => self.run = Some(Run::new(false, Question::Due(at), lost_since, now)),
         }
     }
 
     /// Nothing can be sent now.
     pub(super) fn interrupt(&mut self) {
         self.run = None;
-        self.news = false;
+        self.news = None;
+    }
+
+    /// What was sent before is not looked for in the run under way.
+    pub(super) fn lost_since(&self) -> Instant {
+        self.run.as_ref().map_or(Instant::ZERO, |run| run.lost_since)
     }
 
     pub(super) const fn run(&mut self) -> Option<&mut Run> {
@@ -331,9 +351,19 @@ impl Resumption {
 }
 
 impl Run {
-    fn new(holds: bool, question: Question, now: Instant) -> Self {
+    fn new(holds: bool, question: Question, lost_since: Instant, now: Instant) -> Self {
         let (rounds, fruitless, resent, released) = (0, 0, 0, 0);
-        Self { began: now, holds, question, round: Round::default(), rounds, fruitless, resent, released }
+        Self {
+            began: now,
+            lost_since,
+            holds,
+            question,
+            round: Round::default(),
+            rounds,
+            fruitless,
+            resent,
+            released,
+        }
     }
 
     /// Whether traffic has waited for long enough, whatever has not gone yet.

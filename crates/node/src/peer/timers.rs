@@ -177,6 +177,7 @@ impl Peer {
             Due::Challenge => {
                 let token = self.liveness.challenge(|| turn.fresh_challenge());
                 self.liveness.on_asked(token, turn.now);
+                self.liveness.on_silence(self.lane.unanswered_since(), turn.now);
                 let to = (active.remote, active.local.map(|point| point.ip()));
                 sealing::send(&session, &[VcOption::PathChallenge(token)], to, turn);
                 self.lane.stamp_sent(false, turn.now);

@@ -228,6 +228,29 @@ fn what_was_under_way_when_the_silence_began_is_sent_again_however_long_it_lasts
 }
 
 #[test]
+fn an_outage_too_short_to_suspend_anything_loses_nothing_either() {
+    for outage in [15_u8, 18, 21] {
+        let (mut world, alice, bob) = World::connected_pair();
+        for number in 0..150_u8 {
+            // The path was proven a while ago, so silence is asked about at once.
+            let dead = (75..75 + outage).contains(&number);
+            world.loses = Box::new(move |_| dead);
+            world.send(alice, bob, &[number]);
+            world.send(bob, alice, &[number]);
+            world.run_for(ms(20));
+        }
+        world.run_for(ms(300));
+        for (host, other) in [(bob, alice), (alice, bob)] {
+            let mut arrived = numbers(&world, host);
+            arrived.sort_unstable();
+            assert_eq!(arrived, (0..150).collect::<Vec<_>>(), "{outage} x 20 ms");
+            let suspended = |what: &Happening| matches!(what, Happening::Suspended { .. });
+            assert!(!world.happenings(other).iter().any(suspended), "{outage} x 20 ms");
+        }
+    }
+}
+
+#[test]
 fn a_host_that_was_away_and_comes_back_to_the_same_address_gets_what_it_missed() {
     let (mut world, alice, bob) = World::connected_pair();
     tick(&mut world, (alice, bob), 0..10, ms(20));
