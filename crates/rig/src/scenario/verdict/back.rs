@@ -73,12 +73,12 @@ fn silences(scenario: &Scenario, ended: Duration) -> Vec<(String, Duration, Dura
 /// The network that a host prefers at a moment, as the timeline has it.
 fn network_of<'s>(scenario: &'s Scenario, host: &str, at: Duration) -> Option<&'s String> {
     let before = scenario.timeline.iter().filter(|event| event.at <= at && event.deed.host() == Some(host));
-    let moved = before.filter_map(|event| match &event.deed {
+    let mut moved = before.filter_map(|event| match &event.deed {
         Deed::Move { to, .. } => Some(to),
         Deed::Plug { network, .. } => Some(network),
         _ => None,
     });
-    moved.last().or_else(|| scenario.hosts.get(host)?.at.first())
+    moved.next_back().or_else(|| scenario.hosts.get(host)?.at.first())
 }
 
 const EVERYTHING: Share = Share(1_000_000);
