@@ -15,6 +15,7 @@ mod relayed;
 mod rendezvous;
 mod restarts;
 mod resumption;
+mod sleep;
 mod standby;
 mod troubles;
 mod tunnel;
