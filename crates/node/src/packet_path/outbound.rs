@@ -60,6 +60,11 @@ impl PacketPath {
             .map_or(Outbound::Hold, Outbound::Send)
     }
 
+    /// Whether anything can go over this session and path now: a relay may have vanished.
+    pub(crate) fn leads(&self, (session, active): (&Arc<Session>, &Arc<Attachment>), now: Instant) -> bool {
+        !session.expired(now) && self.relays().resolve(active.remote).is_some()
+    }
+
     /// Lets go a packet that the node held for `lane`'s peer, over the session and path given.
     ///
     /// `None` if the session may seal no more, or the packet is none.

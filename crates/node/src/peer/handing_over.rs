@@ -135,6 +135,9 @@ impl Peer {
         (session, active): &Over,
         turn: &mut Turn<'_>,
     ) {
+        if !turn.path.leads((session, active), turn.now) {
+            return;
+        }
         let full = round.bytes().saturating_add(room);
         while round.bytes() < full {
             let Some(packet) = self.stage.pop(turn.path, turn.now) else { break };
