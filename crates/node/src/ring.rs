@@ -2,7 +2,7 @@
 //!
 //! The slots are the send buffers: a worker [takes](PacketPath::take_chunk) a chunk out, seals a row of messages into it,
 //! sends from it and [gives it back](PacketPath::give_chunk). So nothing is copied and nothing allocated per packet, and
-//! the ring's lock is held twice per row, for a moment. What the node sends itself is [copied](Ring::keep) in.
+//! the ring's lock is held twice per row, for a moment. What the node sends itself is [copied](PacketPath::keep) in.
 //!
 //! # Invariants
 //! - No ring holds more than its memory, all together no more than theirs; the oldest goes first.
