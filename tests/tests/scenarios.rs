@@ -47,6 +47,7 @@ scenarios! {
     outage_of_1_s,
     outage_of_300_s,
     outage_of_30_s,
+    outage_of_30_s_during_a_call,
     outage_of_5_s,
     outage_of_60_s,
     outage_unnoticed_then_a_keystroke,

@@ -104,13 +104,13 @@ impl Timeline {
         }
     }
 
-    /// How long after `moment` something arrives again, seen until `until`: the end of the longest time without an
-    /// arrival that touches it or follows it. None if nothing arrived after it.
+    /// How long after `moment` the stream is steady again, seen until `until`: the end of the last time without an
+    /// arrival that touches it, or follows it and is a stall. None if nothing arrived after it.
     #[must_use]
     pub fn resumes_after(&self, moment: Instant, until: Instant) -> Option<Duration> {
         let gaps = self.gaps().filter(|(from, to)| *to > moment && *from < until);
-        let longest = gaps.max_by_key(|(from, to)| *to - (*from).max(moment))?;
-        Some(longest.1 - moment)
+        let stalls = gaps.filter(|(from, to)| *from <= moment || *to - *from >= STALL);
+        stalls.map(|(_, to)| to - moment).max()
     }
 
     fn gaps(&self) -> impl Iterator<Item = (Instant, Instant)> + '_ {
@@ -122,6 +122,9 @@ impl Timeline {
         Gap { at_micros: micros(from - self.began), micros: micros(to - from) }
     }
 }
+
+/// Shorter gaps in a stream that is back are its own pace.
+const STALL: Duration = Duration::from_millis(100);
 
 /// Whole microseconds, saturating.
 #[must_use]

@@ -31,8 +31,8 @@ pub(super) fn resumes(
         }
         let gaps = seen.arrivals.gaps.iter().copied();
         let touching = gaps.filter(|(begins, ends)| *ends > back && *begins < back + WATCHED);
-        let worst = touching.max_by_key(|(begins, ends)| *ends - (*begins).max(back));
-        longest = longest.max(worst.map_or(Duration::ZERO, |(_, ends)| ends - back));
+        let stalls = touching.filter(|(begins, ends)| *begins <= back || *ends - *begins >= STALL);
+        longest = longest.max(stalls.map(|(_, ends)| ends - back).max().unwrap_or_default());
     }
     Some(longest)
 }
@@ -85,6 +85,9 @@ const EVERYTHING: Share = Share(1_000_000);
 /// How long after its first arrival a stream is watched.
 const WATCHED: Duration = Duration::from_secs(1);
 
+/// Shorter gaps in a stream that is back are its own pace.
+const STALL: Duration = Duration::from_millis(100);
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -111,10 +114,12 @@ timeline:
         Duration::from_millis(millis)
     }
 
-    fn found(arrivals: &[u64], dark: &[(u64, u64)]) -> Option<Duration> {
+    /// Of a stream that ticks every 20 ms within each of `runs`.
+    fn found(runs: &[(u64, u64)], dark: &[(u64, u64)]) -> Option<Duration> {
         let scenario = Scenario::parse(Path::new("silence.yaml"), SCENARIO).unwrap();
         let mut seen = TrafficMeasured { arrivals: Arrivals::default(), ..Default::default() };
-        arrivals.iter().for_each(|at| seen.arrivals.record(ms(*at)));
+        let ticks = runs.iter().flat_map(|(from, to)| (*from..=*to).step_by(20));
+        ticks.for_each(|at| seen.arrivals.record(ms(at)));
         let dark = dark.iter().map(|(from, to)| Dark { host: "b".to_owned(), from: ms(*from), to: ms(*to) });
         let world = Measured { dark: dark.collect(), ended: ms(10_000), ..Default::default() };
         resumes(&scenario, &scenario.traffic[0], &seen, &world)
@@ -122,18 +127,22 @@ timeline:
 
     #[test]
     fn a_stream_resumes_when_its_longest_gap_after_the_silence_is_over() {
-        assert_eq!(found(&[980, 2070, 2090, 4000], &[]), Some(ms(70)));
-        assert_eq!(found(&[980, 2005, 2300, 2320, 9000], &[]), Some(ms(300)), "one packet is no stream");
+        assert_eq!(found(&[(0, 980), (2070, 9990)], &[]), Some(ms(70)));
+        assert_eq!(
+            found(&[(0, 980), (2005, 2005), (2300, 9990)], &[]),
+            Some(ms(300)),
+            "one packet is no stream"
+        );
     }
 
     #[test]
     fn the_worst_of_all_silences_counts_and_those_that_touch_are_one() {
-        assert_eq!(found(&[980, 2400, 2420, 6000], &[(1500, 2300)]), Some(ms(100)));
-        assert_eq!(found(&[980, 2010, 2990, 3500, 9000], &[(3000, 3200)]), Some(ms(300)));
+        assert_eq!(found(&[(0, 980), (2400, 9990)], &[(1500, 2300)]), Some(ms(100)));
+        assert_eq!(found(&[(0, 980), (2010, 3190), (3700, 9990)], &[(3200, 3400)]), Some(ms(300)));
     }
 
     #[test]
     fn what_never_came_back_did_not_resume() {
-        assert_eq!(found(&[980], &[]), None);
+        assert_eq!(found(&[(0, 980)], &[]), None);
     }
 }
