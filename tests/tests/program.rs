@@ -459,7 +459,12 @@ fn a_peer_that_was_never_met_is_not_called_anything_better() -> Result<(), RigEr
     let file = edited(
         &scene.laptop,
         "nobody.yaml",
-        &[("198.18.0.10", "198.18.0.99"), ("2001:db8:d::a", "2001:db8:d::99")],
+        &[
+            ("198.18.0.10", "198.18.0.99"),
+            ("2001:db8:d::a", "2001:db8:d::99"),
+            // The server looks for its client, too, where it was.
+            ("listen_port: 51820", "listen_port: 51999"),
+        ],
     )?;
     let _program = command::up(&scene.laptop, &file)?;
     let knocking =
