@@ -11,7 +11,7 @@ const SLEEPS: [Duration; 3] =
 
 /// Both sleep; every timer that came due meanwhile finds the time at once, before anybody is told of the waking.
 fn both_sleep(world: &mut World, [alice, bob]: [HostId; 2], duration: Duration) {
-    world.now = world.now + duration;
+    world.now += duration;
     world.run_for(ms(0));
     world.attach(alice, &["10.0.0.1"], Cause::Woke);
     world.attach(bob, &["10.0.0.2"], Cause::Woke);
