@@ -39,6 +39,17 @@ pub fn wall() -> UnixTime {
     UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
+/// Waits until `moment`, or a while where that is far off; for ever if there is none.
+pub(crate) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(at) => tokio::time::sleep((at - now()).min(LONGEST_SLEEP)).await,
+        None => core::future::pending().await,
+    }
+}
+
+/// So that no timer outgrows what the runtime can hold. Whoever waits looks at the time again in any case.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -22,7 +22,6 @@ use stead_node::{Command, LocalAttachment, Node, Order, Settings, Transmit};
 use stead_wire::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 use tracing::{debug, info, trace};
 
 use crate::clock;
@@ -92,9 +91,6 @@ const MAILS: usize = 256;
 
 /// How often the node is told of refusals before it must wait: they answer what it does about the ones before.
 const REFUSALS: usize = 4;
-
-/// The longest the driver sleeps, so that its timer never outgrows what the runtime can hold.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
 impl Daemon {
     /// Brings everything up; traffic flows when this returns.
@@ -190,7 +186,7 @@ impl Daemon {
                     return Some(Ok(()));
                 }
             }
-            () = until(self.wake) => {}
+            () = clock::until(self.wake) => {}
         }
         self.settle();
         None
@@ -336,13 +332,6 @@ fn seed() -> Result<[u8; 32], StartError> {
 async fn released(gate: &mut Option<Gate>) -> Vec<Transmit> {
     match gate {
         Some(gate) => gate.next().await,
-        None => core::future::pending().await,
-    }
-}
-
-async fn until(wake: Option<Instant>) {
-    match wake {
-        Some(at) => sleep((at - clock::now()).min(LONGEST_SLEEP)).await,
         None => core::future::pending().await,
     }
 }

@@ -21,7 +21,7 @@ use stead_wire::time::Instant;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::clock;
@@ -126,7 +126,7 @@ impl Gate {
                         Some(Standing::Open) | None => Vec::new(),
                     };
                 }
-                () = until(due) => self.retire(),
+                () = clock::until(due) => self.retire(),
             }
         }
     }
@@ -213,13 +213,6 @@ fn described(ends: &Ends, names: &[&'static str; 5]) -> Vec<(&'static str, Strin
 
 fn tuple(ends: Ends) -> Tuple {
     (ends.local.map(|local| local.ip()), ends.remote)
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(at) => sleep(at - clock::now()).await,
-        None => core::future::pending().await,
-    }
 }
 
 /// Runs the program for one change after the other.

@@ -98,9 +98,6 @@ const QUESTIONS: usize = 16;
 /// Most system calls for datagrams before anything else is looked at.
 const BATCHES: usize = 16;
 
-/// The longest the driver sleeps, so that its timer never outgrows what the runtime can hold.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
-
 /// What follows an error of a socket, so that a lasting one does not keep the processor busy.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -173,7 +170,7 @@ impl ServiceDaemon {
                     return Some(Ok(()));
                 }
             }
-            () = until(self.wake) => {}
+            () = clock::until(self.wake) => {}
         }
         let now = clock::now();
         if self.wake.is_some_and(|at| at <= now) {
@@ -236,12 +233,5 @@ impl ServiceDaemon {
         // A client that has gone needs no answer.
         let _ = question.answer.send(outcome);
         question.request == Request::Stop
-    }
-}
-
-async fn until(wake: Option<Instant>) {
-    match wake {
-        Some(at) => sleep((at - clock::now()).min(LONGEST_SLEEP)).await,
-        None => core::future::pending().await,
     }
 }
