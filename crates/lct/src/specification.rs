@@ -97,6 +97,14 @@ pub struct Attachment {
     pub path: PathId,
 }
 
+impl Attachment {
+    /// Where a datagram over this path goes, and from which of our addresses; `None` leaves that to the system's routes.
+    #[must_use]
+    pub fn target(&self) -> (SocketAddr, Option<IpAddr>) {
+        (self.remote, self.local.map(|point| point.ip()))
+    }
+}
+
 /// What carries a connection right now. Replaced by each move.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct CurrentSpecification {

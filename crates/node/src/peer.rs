@@ -219,7 +219,7 @@ impl Peer {
         let doubtful = self.suspension().is_some()
             || self.lane.unanswered_since().is_some_and(|since| turn.now >= since + timers::SILENCE);
         match self.paths.active().filter(|_| !doubtful) {
-            Some(active) => vec![(active.remote, active.local.map(|point| point.ip()))],
+            Some(active) => vec![active.target()],
             None => self.every_target(turn),
         }
     }

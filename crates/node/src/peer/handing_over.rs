@@ -86,10 +86,10 @@ impl Peer {
         let since = self.resumption.lost_since();
         let missing = turn.path.kept(self.about.id, most, since, wanted, turn.now);
         let (mut round, again) = (Round::default(), missing.len());
-        let (_, active) = over;
+        let (remote, local) = over.1.target();
         for sent in missing {
             round.add(sent.key, sent.datagram.len());
-            turn.transmit(active.remote, active.local.map(|point| point.ip()), sent.datagram);
+            turn.transmit(remote, local, sent.datagram);
         }
         if again > 0 {
             self.lane.stamp_sent(true, turn.now);
@@ -122,7 +122,7 @@ impl Peer {
         let Some(token) = self.resumption.ask(|| turn.fresh_challenge(), key, rtt, now) else { return };
         let mut options = vec![VcOption::PathChallenge(token)];
         options.extend(self.lane.received_reports());
-        let to = (active.remote, active.local.map(|point| point.ip()));
+        let to = active.target();
         sealing::send(session, &options, to, turn);
         self.lane.stamp_sent(false, turn.now);
     }

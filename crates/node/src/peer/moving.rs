@@ -159,7 +159,7 @@ impl Peer {
             return;
         };
         if news && self.negotiation.enhanced() {
-            let to = (active.remote, active.local.map(|point| point.ip()));
+            let to = active.target();
             sealing::send(session, &[migrator::points(turn)], to, turn);
         }
     }

@@ -56,7 +56,7 @@ impl Peer {
     /// an old initiation again gets nothing.
     fn counter(&mut self, turn: &mut Turn<'_>) {
         let Some(active) = self.paths.active().cloned() else { return };
-        let target = (active.remote, active.local.map(|point| point.ip()));
+        let target = active.target();
         if self.handshaking.counter(target, turn) {
             self.tell(Happening::OutdatedHandshake, turn);
         }
@@ -164,7 +164,7 @@ impl Peer {
     /// WireGuard's keepalive: an empty message.
     pub(super) fn send_keepalive(&self, session: &Arc<Session>, turn: &mut Turn<'_>) {
         let Some(active) = self.paths.active() else { return };
-        let to = (active.remote, active.local.map(|point| point.ip()));
+        let to = active.target();
         if sealing::send(session, &[], to, turn) {
             self.lane.stamp_sent(false, turn.now);
         }

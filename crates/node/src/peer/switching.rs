@@ -84,7 +84,7 @@ impl Peer {
     }
 
     fn active_pair(&self) -> Option<(SocketAddr, Option<IpAddr>)> {
-        self.paths.active().map(|active| (active.remote, active.local.map(|point| point.ip())))
+        self.paths.active().map(|active| active.target())
     }
 
     /// Whether a message came over the active path, as far as can be told.

@@ -178,14 +178,15 @@ impl Peer {
                 let token = self.liveness.challenge(|| turn.fresh_challenge());
                 self.liveness.on_asked(token, turn.now);
                 self.liveness.on_silence(self.lane.unanswered_since(), turn.now);
-                let to = (active.remote, active.local.map(|point| point.ip()));
+                let to = active.target();
                 sealing::send(&session, &[VcOption::PathChallenge(token)], to, turn);
                 self.lane.stamp_sent(false, turn.now);
             }
             Due::Doubt => {
                 self.liveness.forget_question();
                 self.lane.forget_unanswered();
-                self.standby.on_silence(active.remote, active.local.map(|point| point.ip()), turn.now);
+                let (remote, local) = active.target();
+                self.standby.on_silence(remote, local, turn.now);
                 self.announce(Some(Suspension::Silent), &session, turn);
             }
         }

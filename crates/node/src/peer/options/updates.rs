@@ -193,7 +193,7 @@ impl Peer {
     fn echo_to_active(&self, echo: &VcOption, session: &Arc<Session>, turn: &mut Turn<'_>) {
         let Some(active) = self.paths.active().filter(|_| self.paths.validated()) else { return };
         let session = self.handshaking.sealing(turn.now).unwrap_or(session);
-        let to = (active.remote, active.local.map(|point| point.ip()));
+        let to = active.target();
         if sealing::send(session, core::slice::from_ref(echo), to, turn) {
             self.lane.stamp_sent(false, turn.now);
         }
