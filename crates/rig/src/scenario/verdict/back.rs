@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::measured::{Measured, TrafficMeasured};
 use super::super::unit::Share;
 use super::super::{Deed, Link, Scenario, Traffic};
+use crate::traffic::timeline::steady_after;
 
 /// From a path's being back to the first arrival of a steady stream; the longest of all such times. None if something
 /// never came back.
@@ -29,10 +30,8 @@ pub(super) fn resumes(
         if last <= back {
             return None;
         }
-        let gaps = seen.arrivals.gaps.iter().copied();
-        let touching = gaps.filter(|(begins, ends)| *ends > back && *begins < back + WATCHED);
-        let stalls = touching.filter(|(begins, ends)| *begins <= back || *ends - *begins >= STALL);
-        longest = longest.max(stalls.map(|(_, ends)| ends - back).max().unwrap_or_default());
+        let resumed = steady_after(seen.arrivals.gaps.iter().copied(), back, back + WATCHED);
+        longest = longest.max(resumed.unwrap_or_default());
     }
     Some(longest)
 }
@@ -84,9 +83,6 @@ fn network_of<'s>(scenario: &'s Scenario, host: &str, at: Duration) -> Option<&'
 const EVERYTHING: Share = Share(1_000_000);
 /// How long after its first arrival a stream is watched.
 const WATCHED: Duration = Duration::from_secs(1);
-
-/// Shorter gaps in a stream that is back are its own pace.
-const STALL: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
