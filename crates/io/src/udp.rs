@@ -21,6 +21,8 @@ mod sender;
 
 #[cfg(unix)]
 mod unix;
+#[cfg(any(target_os = "macos", windows))]
+mod unpinned;
 
 #[cfg(target_os = "linux")]
 #[path = "udp/linux.rs"]

@@ -1,14 +1,13 @@
 //! macOS: no segmentation offload, no marks.
 
-use core::net::IpAddr;
 use std::io;
 use std::net::UdpSocket;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
 
-use super::Outgoing;
 pub(super) use super::unix::Readable;
+pub(super) use super::unpinned::send_through;
 
 /// Halves the wish until the system grants it: beyond `kern.ipc.maxsockbuf` it refuses in stead of clamping.
 pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {
@@ -38,14 +37,4 @@ pub(super) fn allow_fragments(socket: &UdpSocket) -> io::Result<()> {
         setsockopt(socket, sockopt::Ipv6DontFrag, &false)?;
     }
     Ok(())
-}
-
-/// Not here: the monitor tells of no further networks, so nothing asks for it.
-pub(super) fn send_through(
-    _socket: &UdpSocket,
-    _outgoing: Outgoing<'_>,
-    _local: IpAddr,
-    _interface: u32,
-) -> io::Result<()> {
-    Err(io::Error::from(io::ErrorKind::Unsupported))
 }

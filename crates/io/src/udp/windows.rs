@@ -1,13 +1,13 @@
 //! Windows: sockets that live in tokio's completion ports.
 
-use core::net::IpAddr;
 use std::io;
 use std::net::UdpSocket;
 
-use super::Outgoing;
 use quinn_udp::UdpSockRef;
 use socket2::Socket;
 use tokio::io::Interest;
+
+pub(super) use super::unpinned::send_through;
 
 pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {
     let _ = socket.set_recv_buffer_size(bytes);
@@ -63,14 +63,4 @@ impl Readable {
     pub(super) fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
         self.0.try_io(Interest::READABLE, || read(UdpSockRef::from(&self.0)))
     }
-}
-
-/// Not here: the monitor tells of no further networks, so nothing asks for it.
-pub(super) fn send_through(
-    _socket: &UdpSocket,
-    _outgoing: Outgoing<'_>,
-    _local: IpAddr,
-    _interface: u32,
-) -> io::Result<()> {
-    Err(io::Error::from(io::ErrorKind::Unsupported))
 }
