@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
-use stead_lct::{Attachment, Budget, Held, Limits, OriginalSpecification, PathId, PeerId, Rules, Table};
+use stead_lct::{
+    Attachment, Budget, Entry, Held, Limits, OriginalSpecification, PathId, PeerId, Rules, Table,
+};
 use stead_wire::ip::IpHeaders;
 use stead_wire::time::Instant;
 
@@ -112,10 +114,7 @@ impl End {
         let headers = IpHeaders::parse(packet).expect("it was parsed before");
         judge.arrives(self.number, packet, &headers);
         let original = OriginalSpecification::from_inbound(headers.tuple);
-        let entry = self
-            .table
-            .find_or_track(original, PEER, &attachment(), headers.tcp, now)
-            .expect("room for a few connections");
+        let entry = self.entry(original, &headers, now);
         entry.count_inbound(1, packet.len() as u64, headers.tcp, now);
         entry.remember_inbound(packet, &headers);
         self.deliver(packet);
@@ -136,12 +135,14 @@ impl End {
 
     fn note_departure(&self, packet: &[u8], headers: &IpHeaders, now: Instant) {
         let original = OriginalSpecification::from_outbound(headers.tuple);
-        let entry = self
-            .table
-            .find_or_track(original, PEER, &attachment(), headers.tcp, now)
-            .expect("room for a few connections");
+        let entry = self.entry(original, headers, now);
         entry.count_outbound(1, packet.len() as u64, headers.tcp, now);
         entry.remember_outbound(packet, headers);
+    }
+
+    fn entry(&self, original: OriginalSpecification, headers: &IpHeaders, now: Instant) -> Arc<Entry> {
+        let entry = self.table.find_or_track(original, PEER, &attachment(), headers.tcp, now);
+        entry.expect("room for a few connections")
     }
 
     fn deliver(&self, packet: &[u8]) {
