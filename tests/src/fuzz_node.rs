@@ -104,6 +104,7 @@ impl Stage {
                 secret: secret(host),
                 listen_port: PORT,
                 mtu: 1420,
+                able: stead_wire::options::Capabilities::FAST_AES,
                 connections: CONNECTIONS,
                 resending: Resending::default(),
                 suspension: SuspensionSettings::default(),

@@ -31,6 +31,8 @@ pub struct Configuration {
     pub addresses: Vec<InterfaceAddress>,
     /// The largest inner packet, in bytes.
     pub mtu: u16,
+    /// What may seal towards VC-enhanced peers.
+    pub cipher: CipherChoice,
     /// Where `stead status` and its like reach the running program.
     pub control_socket: PathBuf,
     /// What to log.
@@ -71,6 +73,16 @@ impl Default for Resend {
     fn default() -> Self {
         Self { memory: 4_000_000, memory_of_all: 64_000_000, age: Duration::from_secs(10) }
     }
+}
+
+/// What may seal towards VC-enhanced peers; plain WireGuard peers know ChaCha20-Poly1305 only.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CipherChoice {
+    /// AES-256-GCM where both processors have instructions for it, else ChaCha20-Poly1305.
+    #[default]
+    Auto,
+    /// Always WireGuard's own.
+    ChaCha20Poly1305,
 }
 
 /// A checked peer.

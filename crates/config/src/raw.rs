@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use stead_noise::keys::PublicKey;
 
-use crate::configuration::Resend;
+use crate::configuration::{CipherChoice, Resend};
 use crate::document::Document;
 use crate::mistake::Mistake;
 use crate::report::{Finding, Position};
@@ -37,6 +37,7 @@ pub(crate) struct Raw {
     pub(crate) listen_port: Option<Located<u16>>,
     pub(crate) addresses: Vec<Located<InterfaceAddress>>,
     pub(crate) mtu: Option<Located<u16>>,
+    pub(crate) cipher: Option<Located<CipherChoice>>,
     pub(crate) control_socket: Option<Located<String>>,
     pub(crate) log: Option<Located<LogFilter>>,
     pub(crate) connection_limit: Option<Located<usize>>,
@@ -97,6 +98,7 @@ impl Raw {
             listen_port: top.optional("listen_port", port),
             addresses: top.list("addresses", |item| item.parsed("an address such as `10.77.0.1/24`", prefix)),
             mtu: top.optional("mtu", mtu),
+            cipher: top.optional("cipher", cipher),
             control_socket: top.optional("control_socket", |item| item.text("the path of a socket")),
             log: top.optional("log", log_filter),
             connection_limit: connection_limit(&mut top),
@@ -216,6 +218,15 @@ fn mtu(item: &Item<'_>) -> Result<u16, Mistake> {
     }
 }
 
+fn cipher(item: &Item<'_>) -> Result<CipherChoice, Mistake> {
+    let expected = "`auto` or `chacha20-poly1305`";
+    match item.text(expected)?.as_str() {
+        "auto" => Ok(CipherChoice::Auto),
+        "chacha20-poly1305" => Ok(CipherChoice::ChaCha20Poly1305),
+        other => Err(out_of_range(item, other, expected)),
+    }
+}
+
 pub(crate) fn public_key(item: &Item<'_>) -> Result<PublicKey, Mistake> {
     let text = item.text("the peer's public key")?;
     key::public(&text).map_err(|fault| Mistake::PublicKey { key: item.path.clone(), fault })
@@ -276,12 +287,13 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(1);
 /// … to what fits 16 bits. Longer is longer than any NAT remembers.
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 
-const TOP_KEYS: [&str; 14] = [
+const TOP_KEYS: [&str; 15] = [
     "interface",
     "private_key_file",
     "listen_port",
     "addresses",
     "mtu",
+    "cipher",
     "control_socket",
     "log",
     "connections",

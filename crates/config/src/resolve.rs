@@ -65,6 +65,7 @@ impl Raw {
             listen_port: self.listen_port.map_or(DEFAULT_PORT, |port| port.value),
             addresses,
             mtu: self.mtu.map_or(DEFAULT_MTU, |mtu| mtu.value),
+            cipher: self.cipher.map(|cipher| cipher.value).unwrap_or_default(),
             control_socket,
             log: self.log.map(|log| log.value).unwrap_or_default(),
             connection_limit: self.connection_limit.map_or(DEFAULT_CONNECTIONS, |limit| limit.value),

@@ -3,6 +3,7 @@
 //! Nothing here knows what a message means. Platform code sits in one module per platform, below the module
 //! whose interface it serves (`tun/linux.rs`, `monitor/linux.rs`, …).
 
+mod ability;
 pub mod clock;
 pub mod control;
 pub mod driver;
@@ -20,3 +21,5 @@ mod isolated;
 mod netlink;
 mod survivors;
 mod workers;
+
+pub use ability::ability;

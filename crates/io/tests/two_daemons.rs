@@ -102,6 +102,7 @@ fn settings(folder: &Path, own: [u8; 32], peer: [u8; 32], address: &str, endpoin
             connections: 1024,
             resending: Resending::default(),
             suspension: SuspensionSettings::default(),
+            able: stead_wire::options::Capabilities::FAST_AES,
             services: Vec::new(),
             peers: vec![PeerSettings {
                 name: "peer".into(),

@@ -40,6 +40,8 @@ reasons! {
     CookieRequired = "cookie-required",
     /// Under load, and this source asked too often.
     RateLimited = "rate-limited",
+    /// An offer of a session's twin that nobody waits for.
+    UnsolicitedTwin = "unsolicited-twin",
     /// A handshake message that does not decrypt, or names a key that is no peer's.
     ForgedHandshake = "forged-handshake",
     /// An initiation with a timestamp not newer than the newest of that peer.

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 
+use stead_noise::cipher::Cipher;
 use stead_wire::time::Duration;
 
 /// Something happened with a peer, or with a subscribe-notify service.
@@ -32,6 +33,13 @@ pub enum Happening {
     OutdatedHandshake,
     /// The peer answered our probe, or sent VC options of its own (seed 001 figure 21).
     VcEnhanced,
+    /// Both ends go on in the session's twin (seed 001 par. 71).
+    TermsAgreed {
+        /// What seals from now on.
+        cipher: Cipher,
+        /// Whether packets go without being summed.
+        partial_checksums: bool,
+    },
     /// The peer ignores VC options: a plain WireGuard peer.
     Plain,
     /// Traffic to the peer is suspended.
@@ -177,6 +185,10 @@ impl fmt::Display for Happening {
                 "A handshake older than one before: the peer's clock was set back, or somebody replays; asking the peer",
             ),
             Self::VcEnhanced => f.write_str("Peer is VC enhanced"),
+            Self::TermsAgreed { cipher, partial_checksums } => {
+                let checksums = if *partial_checksums { ", checksums left to the stacks" } else { "" };
+                write!(f, "Both go on with {cipher}{checksums}")
+            }
             Self::Plain => f.write_str("Peer is a plain WireGuard peer"),
             Self::Suspended { why } => write!(f, "Suspended: {why}"),
             Self::Resumed { after, held } => {

@@ -258,6 +258,7 @@ impl Peer {
         // What was lost and what was held goes before the workers may send anything newer.
         let ended = before.filter(|_| self.suspended.is_none()).map(|(_, since)| since);
         self.resume(ended, turn);
+        self.offer_twin(turn);
         self.publish(turn);
         self.answer_in_its_name(turn);
         self.looked_since = self.looks(turn).map(|since| self.looked_since.unwrap_or(since));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use stead_lct::Rules;
 use stead_noise::keys::{PresharedKey, PublicKey, StaticSecret};
+use stead_wire::options::Capabilities;
 
 /// Everything a [`Node`](crate::Node) needs to know before its first packet.
 pub struct Settings {
@@ -16,6 +17,9 @@ pub struct Settings {
     pub listen_port: u16,
     /// Largest inner packet, in bytes; the TUN device's MTU. Options ride only where they fit below it.
     pub mtu: u16,
+    /// On what terms this node is able to go on with VC-enhanced peers: AES in hardware, packets with partial checksums.
+    /// What both ends are able to, they do.
+    pub able: Capabilities,
     /// Most entries the local connection translation table may hold.
     pub connections: usize,
     /// What is kept of what was sent, to send it again when a move has lost it.
@@ -269,6 +273,7 @@ mod tests {
             connections: 16,
             resending: Resending::default(),
             suspension: SuspensionSettings::default(),
+            able: Capabilities::NONE,
             services: Vec::new(),
             peers,
         }

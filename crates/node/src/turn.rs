@@ -7,7 +7,7 @@ use stead_lct::PeerId;
 use stead_noise::keys::{PublicKey, StaticSecret};
 use stead_noise::random::RandomStream;
 use stead_wire::message::SessionIndex;
-use stead_wire::options::ChallengeToken;
+use stead_wire::options::{Capabilities, ChallengeToken};
 use stead_wire::time::{Instant, UnixTime};
 
 use crate::attachment::LocalAttachment;
@@ -20,6 +20,8 @@ pub(crate) struct Identity {
     pub(crate) secret: StaticSecret,
     pub(crate) public: PublicKey,
     pub(crate) listen_port: u16,
+    /// On what terms we are able to keep a session's twin.
+    pub(crate) able: Capabilities,
 }
 
 /// Randomness, one stream per purpose, so that one purpose's use never shifts another's.

@@ -6,7 +6,7 @@
 //!
 //! # Reading order
 //! [`keys`] and [`random`], then a handshake ([`handshake`], guarded by [`cookie`]), then what it yields: a
-//! [`session`] with its [`replay`] window, and the [`schedule`] by which sessions follow one another. Who is let in
+//! [`session`] under a [`cipher`], with its [`replay`] window and perhaps a [`twin`], and the [`schedule`] by which sessions follow one another. Who is let in
 //! under load, and how much may go to an address that proved nothing, is told by [`admission`] and [`allowance`];
 //! a [`doorkeeper`] asks the first.
 //! Two nodes that know only each other's keys meet by [`rendezvous`].
@@ -20,6 +20,7 @@ mod blake2s;
 
 pub mod admission;
 pub mod allowance;
+pub mod cipher;
 pub mod cookie;
 pub mod doorkeeper;
 pub mod handshake;
@@ -29,3 +30,4 @@ pub mod rendezvous;
 pub mod replay;
 pub mod schedule;
 pub mod session;
+pub mod twin;

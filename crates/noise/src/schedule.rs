@@ -11,10 +11,11 @@ use crate::handshake::Role;
 use crate::session::Session;
 pub use keypairs::Keypairs;
 
-/// After this many messages either side renews the session.
+/// After this many messages under ChaCha20-Poly1305 either side renews the session; for others see
+/// [`Cipher::rekey_after_messages`](crate::cipher::Cipher::rekey_after_messages).
 pub const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
 
-/// Counters from here on are not used: 2^64 - 2^13 - 1, so that the window never meets the end of the
+/// Counters from here on are not used by any cipher: 2^64 - 2^13 - 1, so that the window never meets the end of the
 /// numbers.
 pub const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
 
@@ -53,7 +54,7 @@ impl Session {
     /// Whether having sent a message at `now` is a reason to begin a handshake (§6.2).
     #[must_use]
     pub fn wants_rekey_on_send(&self, now: Instant) -> bool {
-        let many = self.sent().0 >= REKEY_AFTER_MESSAGES;
+        let many = self.sent().0 >= self.cipher().rekey_after_messages();
         many || self.is_ours_to_renew() && self.age(now) >= REKEY_AFTER_TIME
     }
 

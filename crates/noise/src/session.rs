@@ -9,20 +9,20 @@
 //! [`Session::open_in_place`] → dropped, which wipes the keys.
 //!
 //! # Invariants
-//! - A counter is given out once, and none from [`REJECT_AFTER_MESSAGES`] on.
+//! - A counter is given out once, and none from [`Cipher::reject_after_messages`] on.
 //! - The replay window moves only for messages that authenticate.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use stead_wire::message::{Counter, SessionIndex, TAG_LEN, TRANSPORT_HEADER_LEN, encode_transport_header};
-use stead_wire::options::{Hole, Holes, Received};
+use stead_wire::options::{Capabilities, Hole, Holes, Received};
 use stead_wire::time::Instant;
 
 use crate::aead::{AeadKey, Forged};
+use crate::cipher::Cipher;
 use crate::handshake::{Role, SessionKeys};
 use crate::replay::ReplayWindow;
-use crate::schedule::REJECT_AFTER_MESSAGES;
 
 /// Why a transport message was not opened. Nothing about the session changed.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
@@ -54,15 +54,21 @@ pub struct Session {
     remote: SessionIndex,
     role: Role,
     created: Instant,
+    terms: Capabilities,
 }
 
 impl Session {
-    /// The session that a handshake finished at `created` gave.
+    /// The session that a handshake finished at `created` gave: WireGuard's, under ChaCha20-Poly1305.
     #[must_use]
     pub fn new(keys: SessionKeys, created: Instant) -> Self {
+        Self::on_terms(Cipher::ChaCha20Poly1305, Capabilities::NONE, keys, created)
+    }
+
+    pub(crate) fn on_terms(cipher: Cipher, terms: Capabilities, keys: SessionKeys, created: Instant) -> Self {
         Self {
-            sealing: AeadKey::new(&keys.send),
-            opening: AeadKey::new(&keys.receive),
+            terms,
+            sealing: AeadKey::new(cipher, &keys.send),
+            opening: AeadKey::new(cipher, &keys.receive),
             next: AtomicU64::new(0),
             received: ReplayWindow::new(),
             local: keys.local,
@@ -75,7 +81,8 @@ impl Session {
     /// Takes `n` counters and returns the first; `None` if the session has not that many left, or `n` is 0.
     #[must_use]
     pub fn reserve(&self, n: u64) -> Option<Counter> {
-        let take = |next: u64| next.checked_add(n).filter(|end| n > 0 && *end <= REJECT_AFTER_MESSAGES);
+        let last = self.cipher().reject_after_messages();
+        let take = |next: u64| next.checked_add(n).filter(|end| n > 0 && *end <= last);
         self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok().map(Counter)
     }
 
@@ -106,13 +113,25 @@ impl Session {
         let (header, sealed) = message.split_at_mut(TRANSPORT_HEADER_LEN);
         let counter = header.last_chunk().map(|bytes| Counter(u64::from_le_bytes(*bytes)));
         let counter = counter.ok_or(Discard::TooShort)?;
-        if counter.0 >= REJECT_AFTER_MESSAGES {
+        if counter.0 >= self.cipher().reject_after_messages() {
             return Err(Discard::CounterExhausted);
         }
         self.received.check(counter)?;
         let plaintext = self.opening.open(counter.0, &[], sealed)?;
         self.received.accept(counter)?;
         Ok(plaintext)
+    }
+
+    /// What seals its messages.
+    #[must_use]
+    pub const fn cipher(&self) -> Cipher {
+        self.sealing.cipher()
+    }
+
+    /// What both ends agreed to do in it beyond WireGuard; nothing but in a twin.
+    #[must_use]
+    pub const fn terms(&self) -> Capabilities {
+        self.terms
     }
 
     /// What we call this session.
@@ -172,7 +191,11 @@ impl From<Forged> for Discard {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { local, remote, role, created, .. } = self;
-        write!(f, "Session {{ local: {local}, remote: {remote}, role: {role:?}, created: {created}, .. }}")
+        let cipher = self.cipher();
+        write!(
+            f,
+            "Session {{ local: {local}, remote: {remote}, role: {role:?}, created: {created}, {cipher}, .. }}"
+        )
     }
 }
 

@@ -22,6 +22,7 @@ mod probe;
 mod publication;
 mod received;
 mod subscription;
+mod twin;
 
 pub use attachment_points::AttachmentPoints;
 pub use connection_update::{
@@ -31,6 +32,7 @@ pub use probe::{Capabilities, Probe};
 pub use publication::{Marks, Notification, Publication, Receipt, Sealed};
 pub use received::{Hole, Holes, Received};
 pub use subscription::{Declined, Lease, Reason, RelaySlot, Subscribed, Subscription, Topic, Wishes};
+pub use twin::Twin;
 
 use core::net::SocketAddr;
 
@@ -45,6 +47,8 @@ pub enum VcOption {
     Probe(Probe),
     /// Says yes.
     ProbeReply(Probe),
+    /// The session that carries this may have a twin on better terms.
+    Twin(Twin),
     /// CU: connections are elsewhere now.
     ConnectionUpdate(ConnectionUpdate),
     /// CUA: its acknowledgement.
@@ -96,6 +100,7 @@ impl VcOption {
         out.extend([kind, 0]);
         match self {
             Self::Probe(probe) | Self::ProbeReply(probe) => probe.encode(out),
+            Self::Twin(twin) => twin.encode(out),
             Self::ConnectionUpdate(update) => update.encode(out),
             Self::ConnectionUpdateAcknowledge(acknowledge) => acknowledge.encode(out),
             Self::ConnectionUpdateRequest(request) => request.challenge.encode(out),
@@ -122,6 +127,7 @@ impl VcOption {
         HEADER_LEN
             + match self {
                 Self::Probe(probe) | Self::ProbeReply(probe) => probe.encoded_len(),
+                Self::Twin(_) => Twin::LEN,
                 Self::ConnectionUpdate(update) => update.encoded_len(),
                 Self::ConnectionUpdateAcknowledge(acknowledge) => acknowledge.encoded_len(),
                 Self::ConnectionUpdateRequest(_) | Self::PathChallenge(_) | Self::PathResponse(_) => {
@@ -144,6 +150,7 @@ impl VcOption {
         Some(match self {
             Self::Probe(_) => PROBE,
             Self::ProbeReply(_) => PROBE_REPLY,
+            Self::Twin(_) => TWIN,
             Self::ConnectionUpdate(_) => CONNECTION_UPDATE,
             Self::ConnectionUpdateAcknowledge(_) => CONNECTION_UPDATE_ACKNOWLEDGE,
             Self::ConnectionUpdateRequest(_) => CONNECTION_UPDATE_REQUEST,
@@ -169,6 +176,7 @@ impl VcOption {
         match kind {
             PROBE => Probe::decode(named("probe option")).map(Self::Probe),
             PROBE_REPLY => Probe::decode(named("probe reply option")).map(Self::ProbeReply),
+            TWIN => Twin::decode(named("twin option")).map(Self::Twin),
             CONNECTION_UPDATE => {
                 ConnectionUpdate::decode(named("connection update option")).map(Self::ConnectionUpdate)
             }
@@ -234,6 +242,7 @@ pub(crate) const END: u8 = 0x00;
 const NO_OPERATION: u8 = 0x01;
 const PROBE: u8 = 0x10;
 const PROBE_REPLY: u8 = 0x11;
+const TWIN: u8 = 0x12;
 const CONNECTION_UPDATE: u8 = 0x20;
 const CONNECTION_UPDATE_ACKNOWLEDGE: u8 = 0x21;
 const CONNECTION_UPDATE_REQUEST: u8 = 0x22;
@@ -252,11 +261,12 @@ const CLAIMED: u8 = 0x77;
 const DECLINED: u8 = 0x78;
 
 /// Every kind there is.
-const KINDS: [u8; 20] = [
+const KINDS: [u8; 21] = [
     END,
     NO_OPERATION,
     PROBE,
     PROBE_REPLY,
+    TWIN,
     CONNECTION_UPDATE,
     CONNECTION_UPDATE_ACKNOWLEDGE,
     CONNECTION_UPDATE_REQUEST,

@@ -70,7 +70,12 @@ impl Node {
         });
         let peers = peers.collect();
         let ground = Ground {
-            identity: Identity { secret: settings.secret, public, listen_port: settings.listen_port },
+            identity: Identity {
+                secret: settings.secret,
+                public,
+                listen_port: settings.listen_port,
+                able: settings.able,
+            },
             attachment: LocalAttachment::detached(Cause::Start),
             path,
             flights: BTreeMap::new(),

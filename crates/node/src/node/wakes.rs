@@ -13,6 +13,8 @@ pub enum Wake {
     Handshake,
     /// A probe went unanswered.
     Probe,
+    /// An offer of better terms went unanswered.
+    Terms,
     /// A connection update went unanswered.
     Update,
     /// A path challenge went unanswered.
@@ -50,6 +52,7 @@ impl fmt::Display for Wake {
         f.write_str(match self {
             Self::Handshake => "handshake",
             Self::Probe => "probe",
+            Self::Terms => "terms",
             Self::Update => "update",
             Self::Challenge => "challenge",
             Self::Request => "request",

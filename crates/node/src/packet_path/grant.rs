@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stead_lct::{Attachment, PeerId};
 use stead_noise::session::Session;
 use stead_wire::message::Counter;
-use stead_wire::options::RelaySlot;
+use stead_wire::options::{Capabilities, RelaySlot};
 use stead_wire::relayed;
 
 use crate::notice::Notice;
@@ -46,6 +46,12 @@ impl Grant {
     #[must_use]
     pub const fn remote(&self) -> SocketAddr {
         self.way.0
+    }
+
+    /// Whether the other end takes packets with partial checksums.
+    #[must_use]
+    pub fn partial_checksums(&self) -> bool {
+        self.session.terms().contains(Capabilities::PARTIAL_CHECKSUMS)
     }
 
     /// From which local address; `None` leaves it to the system's routes.

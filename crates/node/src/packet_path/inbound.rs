@@ -6,6 +6,7 @@ use stead_lct::{Attachment, Entry, OriginalSpecification, PathId, PeerId};
 use stead_noise::session::{Discard as Refusal, Session};
 use stead_wire::ip::IpHeaders;
 use stead_wire::message::{Counter, Message, SessionIndex};
+use stead_wire::options::Capabilities;
 use stead_wire::plaintext::Plaintext;
 use stead_wire::time::Instant;
 
@@ -20,6 +21,8 @@ use crate::relay::RelayAddress;
 pub struct Inbound<'d> {
     /// The inner packet, for the TUN.
     pub packet: Option<&'d mut [u8]>,
+    /// Whether that may have a partial checksum: the peers agreed on it.
+    pub partial_checksum: bool,
     /// What the node must be told.
     pub notice: Option<Notice>,
     /// What it was.
@@ -41,7 +44,7 @@ pub enum Verdict {
 
 impl Inbound<'_> {
     const fn nothing(verdict: Verdict) -> Self {
-        Inbound { packet: None, notice: None, verdict }
+        Inbound { packet: None, partial_checksum: false, notice: None, verdict }
     }
 }
 
@@ -150,12 +153,13 @@ impl PacketPath {
         if let Some(reason) = refused {
             // The options of a packet that cryptokey routing refuses are still the peer's own words.
             self.drops.count(reason);
-            return Ok(Inbound { packet: None, notice, verdict: Verdict::Dropped(reason) });
+            return Ok(Inbound { notice, ..Inbound::nothing(Verdict::Dropped(reason)) });
         }
         let verdict =
             if headers.is_none() && notice.is_none() { Verdict::Keepalive } else { Verdict::Opened };
         let packet = headers.map(|headers| &mut plaintext[..headers.total_len]);
-        Ok(Inbound { packet, notice, verdict })
+        let partial_checksum = session.terms().contains(Capabilities::PARTIAL_CHECKSUMS);
+        Ok(Inbound { packet, partial_checksum, notice, verdict })
     }
 
     /// What the node should know of an ordinary authenticated message.

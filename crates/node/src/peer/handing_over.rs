@@ -161,7 +161,7 @@ impl Peer {
     fn probe_beside(&mut self, len: usize, remote: SocketAddr, turn: &mut Turn<'_>) -> Option<VcOption> {
         match self.negotiation.flow() {
             Flow::Probing { room } if len + room <= turn.path.mtu() => {
-                self.negotiation.probe(turn.claimed(remote), turn.now)
+                self.negotiation.probe(turn.claimed(remote), turn.identity.able, turn.now)
             }
             _ => None,
         }

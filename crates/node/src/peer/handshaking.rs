@@ -10,6 +10,7 @@
 mod answering;
 mod asking;
 mod flight;
+mod twin;
 
 use core::net::SocketAddr;
 use std::sync::Arc;
@@ -21,10 +22,13 @@ use stead_noise::keys::{PresharedKey, PublicKey};
 use stead_noise::schedule::Keypairs;
 use stead_noise::session::Session;
 use stead_wire::message::{CookieReply, SessionIndex};
+use stead_wire::options::{self, Capabilities, VcOption};
 use stead_wire::time::{Duration, Instant, UnixTime};
 
 use self::answering::Answered;
+pub(crate) use self::answering::Confirmed;
 use self::flight::Flight;
+use self::twin::{Answer, Twin};
 use crate::drops::Discard;
 use crate::turn::Turn;
 
@@ -41,6 +45,7 @@ pub(crate) struct Handshaking {
     remote: PublicKey,
     psk: PresharedKey,
     keypairs: Keypairs,
+    twin: Twin,
     flight: Option<Flight>,
     cookies: CookieStore,
     newest: Option<Tai64N>,
@@ -54,6 +59,14 @@ pub(crate) struct Handshaking {
     completed_at: Option<Instant>,
 }
 
+/// What the peer's offer of a twin leads to.
+pub(crate) enum Agreement {
+    /// This twin seals from now on; the peer waits for a message in it.
+    Goes(Arc<Session>),
+    /// To be told to the peer, in the session of its offer; the twin seals once the peer has used it.
+    Waits(VcOption),
+}
+
 impl Handshaking {
     pub(crate) fn new(peer: PeerId, remote: PublicKey, psk: Option<PresharedKey>) -> Self {
         Self {
@@ -61,6 +74,7 @@ impl Handshaking {
             remote,
             psk: psk.unwrap_or_default(),
             keypairs: Keypairs::new(),
+            twin: Twin::default(),
             flight: None,
             cookies: CookieStore::new(&remote),
             newest: None,
@@ -122,6 +136,43 @@ impl Handshaking {
         }
     }
 
+    /// What to offer the peer now, in the session in use, being `able`.
+    pub(crate) fn offer_twin(
+        &mut self,
+        able: Capabilities,
+        turn: &mut Turn<'_>,
+    ) -> Option<(Arc<Session>, VcOption)> {
+        let session = self.keypairs.sealing(turn.now)?;
+        let offer = self.twin.offer(session, able, turn)?;
+        Some((Arc::clone(session), offer))
+    }
+
+    /// When the twin of the session in use, if there is one, is to be offered again.
+    pub(crate) fn offers_at(&self, session: Option<SessionIndex>) -> Option<Instant> {
+        self.twin.poll_timeout(session?)
+    }
+
+    /// The peer offers its twin of `session`, or takes up our offer; we are `able`.
+    pub(crate) fn on_twin(
+        &mut self,
+        session: &Session,
+        theirs: options::Twin,
+        able: Capabilities,
+        turn: &mut Turn<'_>,
+    ) -> Result<Agreement, Discard> {
+        Ok(match self.twin.on_offer(session, theirs, able, turn)? {
+            Answer::Ours(twin) => {
+                self.install_initiated(&twin, turn);
+                Agreement::Goes(twin)
+            }
+            Answer::Theirs(twin, ours) => {
+                self.install_responded(&twin, turn);
+                Agreement::Waits(ours)
+            }
+            Answer::Again(ours) => Agreement::Waits(ours),
+        })
+    }
+
     /// Under load the peer wants our address proven first; the retry carries the cookie. Moves nothing.
     pub(crate) fn on_cookie(&mut self, reply: &CookieReply<'_>, now: Instant) -> Result<(), Discard> {
         self.cookies.opened(reply, now).map_err(|_| Discard::ForgedCookie)
@@ -160,6 +211,18 @@ impl Handshaking {
             flight.begin_repeats(&EVERY_SECOND, turn.now);
         }
         false
+    }
+
+    fn install_initiated(&mut self, session: &Arc<Session>, turn: &mut Turn<'_>) {
+        self.awaited = None;
+        let retired = self.keypairs.install_initiated(Arc::clone(session));
+        self.install(session, retired, turn);
+    }
+
+    fn install_responded(&mut self, session: &Arc<Session>, turn: &mut Turn<'_>) {
+        self.awaited = Some(session.local());
+        let retired = self.keypairs.install_responded(Arc::clone(session));
+        self.install(session, retired, turn);
     }
 
     fn install(&mut self, session: &Arc<Session>, retired: Vec<SessionIndex>, turn: &mut Turn<'_>) {

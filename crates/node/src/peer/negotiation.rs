@@ -65,19 +65,24 @@ impl Negotiation {
     }
 
     /// The probe, if it is time for one; the caller has room for it and sends it.
-    pub(crate) fn probe(&mut self, claimed: Option<core::net::SocketAddr>, now: Instant) -> Option<VcOption> {
+    pub(crate) fn probe(
+        &mut self,
+        claimed: Option<core::net::SocketAddr>,
+        able: Capabilities,
+        now: Instant,
+    ) -> Option<VcOption> {
         if !self.due() {
             return None;
         }
         self.asked += 1;
         self.first_asked.get_or_insert(now);
         self.patience_ends = Some(now + PROBE_INTERVAL);
-        Some(VcOption::Probe(ours(claimed)))
+        Some(VcOption::Probe(ours(claimed, able)))
     }
 
     /// Our answer to the peer's probe.
-    pub(crate) fn reply(claimed: Option<core::net::SocketAddr>) -> VcOption {
-        VcOption::ProbeReply(ours(claimed))
+    pub(crate) fn reply(claimed: Option<core::net::SocketAddr>, able: Capabilities) -> VcOption {
+        VcOption::ProbeReply(ours(claimed, able))
     }
 
     /// The peer sent an option: true if that is news.
@@ -88,6 +93,11 @@ impl Negotiation {
     /// The peer told of itself.
     pub(crate) const fn on_probe(&mut self, probe: &Probe) {
         self.capabilities = probe.capabilities;
+    }
+
+    /// What of `able` the peer says to be able to as well.
+    pub(crate) const fn shares(&self, able: Capabilities) -> Capabilities {
+        self.capabilities.intersection(able)
     }
 
     /// When to probe again or to judge.
@@ -119,14 +129,14 @@ impl Negotiation {
     }
 }
 
-fn ours(claimed: Option<core::net::SocketAddr>) -> Probe {
-    Probe { version: VERSION, capabilities: Capabilities::MOBILE, claimed }
+fn ours(claimed: Option<core::net::SocketAddr>, able: Capabilities) -> Probe {
+    Probe { version: VERSION, capabilities: Capabilities::MOBILE | able, claimed }
 }
 
 /// Bytes that a probe may need: an IPv6 attachment point is the longest.
 fn probe_len() -> usize {
     let longest = core::net::SocketAddr::from((core::net::Ipv6Addr::UNSPECIFIED, 0));
-    VcOption::Probe(ours(Some(longest))).encoded_len()
+    VcOption::Probe(ours(Some(longest), Capabilities::NONE)).encoded_len()
 }
 
 #[cfg(test)]
@@ -141,15 +151,15 @@ mod tests {
     fn the_first_packet_takes_the_probe_along_and_the_next_ones_pass() {
         let mut negotiation = Negotiation::default();
         assert!(matches!(negotiation.flow(), Flow::Probing { room } if room >= 20));
-        assert!(negotiation.probe(None, at(1)).is_some());
+        assert!(negotiation.probe(None, Capabilities::NONE, at(1)).is_some());
         assert_eq!(negotiation.flow(), Flow::Flowing);
-        assert!(negotiation.probe(None, at(1)).is_none());
+        assert!(negotiation.probe(None, Capabilities::NONE, at(1)).is_none());
     }
 
     #[test]
     fn an_option_makes_the_peer_enhanced_and_ends_the_probing() {
         let mut negotiation = Negotiation::default();
-        negotiation.probe(None, at(1));
+        negotiation.probe(None, Capabilities::NONE, at(1));
         assert!(negotiation.on_option());
         assert!(!negotiation.on_option(), "no news the second time");
         assert_eq!(negotiation.flow(), Flow::Flowing);
@@ -161,23 +171,26 @@ mod tests {
         let mut negotiation = Negotiation::default();
         let heard = Some(at(1) + Duration::from_millis(1));
         for second in 1..=u64::from(PROBES) {
-            assert!(negotiation.probe(None, at(second)).is_some());
+            assert!(negotiation.probe(None, Capabilities::NONE, at(second)).is_some());
             assert!(!negotiation.handle_timeout(heard, at(second)), "give the probe its time");
             let judged = negotiation.handle_timeout(heard, at(second + 1));
             assert_eq!(judged, second == u64::from(PROBES));
         }
         assert_eq!(negotiation.kind(), PeerKind::Plain);
-        assert!(negotiation.probe(None, at(100)).is_none(), "nothing VC is sent to a plain peer");
+        assert!(
+            negotiation.probe(None, Capabilities::NONE, at(100)).is_none(),
+            "nothing VC is sent to a plain peer"
+        );
     }
 
     #[test]
     fn a_silent_peer_is_not_judged_but_asked_anew() {
         let mut negotiation = Negotiation::default();
         for second in 1..=u64::from(PROBES) {
-            assert!(negotiation.probe(None, at(second)).is_some());
+            assert!(negotiation.probe(None, Capabilities::NONE, at(second)).is_some());
             assert!(!negotiation.handle_timeout(Some(at(0)), at(second + 1)));
         }
         assert_eq!(negotiation.kind(), PeerKind::Unknown);
-        assert!(negotiation.probe(None, at(9)).is_some());
+        assert!(negotiation.probe(None, Capabilities::NONE, at(9)).is_some());
     }
 }

@@ -13,6 +13,7 @@ use stead_wire::message::SessionIndex;
 use stead_wire::options::{self, ChallengeToken, VcOption};
 use stead_wire::time::Instant;
 
+use super::handshaking::Agreement;
 use super::non_migrator::Found;
 use super::paths::is_relayed;
 use super::requests::Echo;
@@ -121,7 +122,8 @@ impl Peer {
             VcOption::Probe(probe) => {
                 self.negotiation.on_probe(probe);
                 self.paths.compare(probe.claimed, delivery.arrival.source);
-                delivery.answers.push(super::Negotiation::reply(turn.claimed(delivery.arrival.source)));
+                let claimed = turn.claimed(delivery.arrival.source);
+                delivery.answers.push(super::Negotiation::reply(claimed, turn.identity.able));
             }
             VcOption::ProbeReply(probe) => {
                 self.negotiation.on_probe(probe);
@@ -130,6 +132,7 @@ impl Peer {
                     self.liveness.on_probe_reply(turn.now);
                 }
             }
+            VcOption::Twin(theirs) => return self.on_twin(*theirs, delivery, turn),
             VcOption::AttachmentPoints(points) => self.paths.advertise(points.as_slice()),
             VcOption::PathChallenge(token) => self.on_challenge(*token, delivery, turn),
             VcOption::PathResponse(token) => return self.on_echo(*token, delivery, turn),
@@ -151,6 +154,20 @@ impl Peer {
             // Heard before all others.
             | VcOption::Received(_)
             | VcOption::Unknown { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The peer offers a twin of this session, or takes up our offer.
+    fn on_twin(
+        &mut self,
+        theirs: options::Twin,
+        delivery: &mut Delivery,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Discard> {
+        match self.handshaking.on_twin(&delivery.session, theirs, turn.identity.able, turn)? {
+            Agreement::Goes(twin) => self.go_on_in(&twin, turn),
+            Agreement::Waits(ours) => delivery.answers.push(ours),
         }
         Ok(())
     }

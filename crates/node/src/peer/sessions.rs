@@ -5,7 +5,9 @@ use std::sync::Arc;
 use stead_noise::handshake::Responder;
 use stead_noise::session::Session;
 use stead_wire::message::{CookieReply, Response, SessionIndex};
+use stead_wire::options::Capabilities;
 
+use super::handshaking::Confirmed;
 use super::migrator::Proven;
 use super::{Peer, PeerKind, sealing};
 use crate::drops::Discard;
@@ -125,14 +127,18 @@ impl Peer {
             return;
         }
         let anew = self.handshaking.sealing(turn.now).is_none();
-        let Some(confirmed) = self.handshaking.on_confirmation(index, turn) else { return };
+        let answered_to = match self.handshaking.on_confirmation(index, turn) {
+            None => return,
+            Some(Confirmed::Twin(twin)) => return self.tell_terms(&twin, turn),
+            Some(Confirmed::Handshake { answered_to }) => answered_to,
+        };
         self.on_contact(anew, turn);
         self.tell(Happening::SessionEstablished { initiated: false }, turn);
         if anew || self.reached_at_home(arrival, turn) {
             self.moves.confirm();
             self.migrator.settle();
         }
-        if confirmed.answered_to.is_some_and(|to| to.source == arrival.source) {
+        if answered_to.is_some_and(|to| to.source == arrival.source) {
             self.adopt(at(arrival), true, Mover::Peer, turn);
             self.non_migrator.settle();
         }
@@ -159,6 +165,31 @@ impl Peer {
             self.standby.restart();
             self.paths.stand_by(Vec::new());
         }
+    }
+
+    /// Offers a VC-enhanced peer the twin of the session in use, if both are able to keep better terms and it is time.
+    pub(super) fn offer_twin(&mut self, turn: &mut Turn<'_>) {
+        let able = turn.identity.able;
+        if !self.flowing() || self.negotiation.shares(able) == Capabilities::NONE {
+            return;
+        }
+        let Some(active) = self.paths.active().cloned() else { return };
+        if let Some((session, offer)) = self.handshaking.offer_twin(able, turn) {
+            let to = (active.remote, active.local.map(|point| point.ip()));
+            sealing::send(&session, &[offer], to, turn);
+            self.lane.stamp_sent(false, turn.now);
+        }
+    }
+
+    /// The twin that we offered seals from now on. The peer may not send in it before it heard from us in it.
+    pub(super) fn go_on_in(&self, twin: &Arc<Session>, turn: &mut Turn<'_>) {
+        self.tell_terms(twin, turn);
+        self.send_keepalive(twin, turn);
+    }
+
+    fn tell_terms(&self, twin: &Session, turn: &mut Turn<'_>) {
+        let partial_checksums = twin.terms().contains(Capabilities::PARTIAL_CHECKSUMS);
+        self.tell(Happening::TermsAgreed { cipher: twin.cipher(), partial_checksums }, turn);
     }
 
     /// WireGuard's keepalive: an empty message.

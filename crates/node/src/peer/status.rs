@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use stead_lct::HeldCount;
+use stead_noise::cipher::Cipher;
 use stead_noise::keys::PublicKey;
 use stead_wire::time::{Duration, Instant};
 
@@ -91,6 +92,8 @@ pub struct PeerStatus {
     pub public: Option<bool>,
     /// Our index of the session in use.
     pub session: Option<u32>,
+    /// What seals in it.
+    pub cipher: Option<Cipher>,
 }
 
 impl Peer {
@@ -124,6 +127,7 @@ impl Peer {
             traffic: self.lane.traffic(),
             public: self.paths.public(),
             session: self.session_index(now),
+            cipher: self.handshaking.sealing(now).map(|session| session.cipher()),
         }
     }
 

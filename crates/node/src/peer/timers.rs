@@ -31,9 +31,11 @@ impl Peer {
         let waits = pending.unanswered.map(|since| since + SILENCE).filter(|_| !self.negotiation.enhanced());
         let traffic = Traffic { unanswered: pending.unanswered, ..self.traffic() };
         let proof = self.liveness.poll_timeout(traffic, self.paths.rtt()).filter(|_| self.flowing());
+        let in_use = self.lane.way().session.as_ref().map(|session| session.local());
         [
             (self.handshaking.poll_timeout(), Wake::Handshake),
             (self.negotiation.poll_timeout(), Wake::Probe),
+            (self.handshaking.offers_at(in_use).filter(|_| self.flowing()), Wake::Terms),
             (self.migrator.poll_timeout(), Wake::Update),
             (self.non_migrator.poll_timeout(), Wake::Challenge),
             (self.requests.poll_timeout(), Wake::Request),

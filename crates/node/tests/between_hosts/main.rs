@@ -17,6 +17,7 @@ mod restarts;
 mod resumption;
 mod sleep;
 mod standby;
+mod terms;
 mod troubles;
 mod tunnel;
 mod wireguard;

@@ -15,6 +15,7 @@ use stead_node::{
     Resending, Settings, SuspensionSettings, Transmit,
 };
 use stead_noise::keys::{PublicKey, StaticSecret};
+use stead_wire::options::Capabilities;
 use stead_wire::time::{Duration, Instant, UnixTime};
 
 pub(crate) use self::nat::{Mapping, Nat};
@@ -91,6 +92,8 @@ pub(crate) struct World {
     pub(crate) relay: bool,
     /// What hosts that are made from now on keep of what they sent.
     pub(crate) resending: Resending,
+    /// On what terms hosts that are made from now on are able to go on.
+    pub(crate) able: Capabilities,
     /// A peer that is no node.
     pub(crate) plain: Option<Plain>,
     /// Says for each datagram when its copies arrive after it was sent; `None` for one after [`delay`](Self::delay).
@@ -153,6 +156,7 @@ impl World {
             services: Vec::new(),
             relay: true,
             resending: Resending::default(),
+            able: Capabilities::FAST_AES,
             plain: None,
             disorder: None,
             in_flight: BTreeMap::new(),
@@ -163,8 +167,14 @@ impl World {
 
     /// Two hosts that know each other: alice at 10.0.0.1, bob at 10.0.0.2; bob knows where alice is.
     pub(crate) fn pair() -> (Self, HostId, HostId) {
-        let mut world = Self::new();
+        Self::pair_able(Capabilities::FAST_AES, Capabilities::FAST_AES)
+    }
+
+    /// As [`pair`](Self::pair), alice and bob able to go on on these terms.
+    pub(crate) fn pair_able(alice: Capabilities, bob: Capabilities) -> (Self, HostId, HostId) {
+        let mut world = Self { able: alice, ..Self::new() };
         let alice = world.host(1, &["10.0.0.1"], vec![peer("bob", secret(2).public_key(), &[])]);
+        world.able = bob;
         let bob =
             world.host(2, &["10.0.0.2"], vec![peer("alice", secret(1).public_key(), &[at("10.0.0.1")])]);
         (world, alice, bob)
@@ -210,6 +220,7 @@ impl World {
             resending: self.resending,
             // What waits here is no TCP.
             suspension: SuspensionSettings { datagrams_for: secs(3600), ..SuspensionSettings::default() },
+            able: self.able,
             services: self.service_settings(),
             peers: peers.to_vec(),
         };

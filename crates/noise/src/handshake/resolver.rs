@@ -12,6 +12,7 @@ use stead_wire::message::TAG_LEN;
 use zeroize::Zeroizing;
 
 use crate::aead::AeadKey;
+use crate::cipher::Cipher as SessionCipher;
 use crate::keys::{StaticSecret, diffie_hellman};
 use crate::random::RandomStream;
 
@@ -135,7 +136,7 @@ impl Cipher for ChaChaPoly {
     }
 
     fn set(&mut self, key: &[u8; 32]) {
-        self.0 = Some(AeadKey::new(key));
+        self.0 = Some(AeadKey::new(SessionCipher::ChaCha20Poly1305, key));
     }
 
     fn encrypt(&self, nonce: u64, associated: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
@@ -267,7 +268,7 @@ pub(super) mod tests {
         let mut body = [0; 108];
         body[..32].copy_from_slice(&ephemeral.0);
         body[32..64].copy_from_slice(&claimed.0);
-        let tag = AeadKey::new(&key).seal(0, &transcript, &mut body[32..64]);
+        let tag = AeadKey::new(SessionCipher::ChaCha20Poly1305, &key).seal(0, &transcript, &mut body[32..64]);
         body[64..80].copy_from_slice(&tag);
         body
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use stead_wire::message::SessionIndex;
 use stead_wire::time::Instant;
 
-use super::{REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME};
+use super::REJECT_AFTER_TIME;
 use crate::session::Session;
 
 /// The sessions with one peer.
@@ -78,8 +78,9 @@ impl Keypairs {
     /// The session to seal in, if there is one that may still be used.
     #[must_use]
     pub fn sealing(&self, now: Instant) -> Option<&Arc<Session>> {
-        let usable =
-            |session: &&Arc<Session>| !session.expired(now) && session.sent().0 < REJECT_AFTER_MESSAGES;
+        let usable = |session: &&Arc<Session>| {
+            !session.expired(now) && session.sent().0 < session.cipher().reject_after_messages()
+        };
         self.current.as_ref().filter(usable)
     }
 
@@ -120,9 +121,9 @@ impl Keypairs {
     }
 }
 
-/// The current and the next one, and three more: enough for both sides to begin at once and for one of the
-/// handshakes to be begun anew. Each costs about 5 KiB.
-const SESSIONS_AT_MOST: usize = 5;
+/// The current and the next one, and five more: enough for both sides to begin at once and for one of the
+/// handshakes to be begun anew, each with its twin under the other cipher. Each costs about 5 KiB.
+const SESSIONS_AT_MOST: usize = 7;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::keys::tests::hex;
+use crate::schedule::REJECT_AFTER_MESSAGES;
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::thread;
@@ -45,7 +46,10 @@ fn sealed_as(session: &Session, counter: Counter, plaintext: &[u8]) -> Vec<u8> {
 
 #[test]
 fn the_cipher_opens_the_message_of_rfc_8439_appendix_a_5() {
-    let key = AeadKey::new(&hex("1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0"));
+    let key = AeadKey::new(
+        Cipher::ChaCha20Poly1305,
+        &hex("1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0"),
+    );
     let associated: [u8; 12] = hex("f33388860000000000004e91");
     let mut text: [u8; 281] = hex(concat!(
         "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43eea09ee94e382d26b0",

@@ -3,6 +3,7 @@
 use stead_node::{
     Arrival, Cause, Command, PeerSettings, Prefix, Resending, ServiceSettings, Settings, SuspensionSettings,
 };
+use stead_wire::options::Capabilities;
 use stead_wire::time::Duration;
 
 use super::{CALENDAR, Task, World};
@@ -54,12 +55,14 @@ impl World {
             }
             Role::Node => {
                 let (listen_port, mtu, connections) = (PORT, TUNNEL_MTU, CONNECTIONS);
+                let able = Capabilities::FAST_AES;
                 let resending = Resending::default();
                 let suspension = SuspensionSettings::default();
                 let settings = Settings {
                     secret,
                     listen_port,
                     mtu,
+                    able,
                     connections,
                     resending,
                     suspension,

@@ -144,6 +144,7 @@ impl Service {
             VcOption::Unknown { .. } => {}
             VcOption::Probe(_)
             | VcOption::ProbeReply(_)
+            | VcOption::Twin(_)
             | VcOption::ConnectionUpdate(_)
             | VcOption::ConnectionUpdateAcknowledge(_)
             | VcOption::ConnectionUpdateRequest(_)

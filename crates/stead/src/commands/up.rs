@@ -4,10 +4,11 @@ use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
 
-use stead_config::{Configuration, Endpoint, Peer, Resend, Service};
+use stead_config::{CipherChoice, Configuration, Endpoint, Peer, Resend, Service};
 use stead_io::driver::{Daemon, DaemonSettings, StartError};
 use stead_io::tun::VirtualAddress;
 use stead_node::{PeerSettings, Prefix, Resending, ServiceSettings, Settings, SuspensionSettings};
+use stead_wire::options::Capabilities;
 use tokio::net::lookup_host;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -76,6 +77,7 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
             secret: configuration.secret,
             listen_port: configuration.listen_port,
             mtu: configuration.mtu,
+            able: able(configuration.cipher),
             connections: configuration.connection_limit,
             resending: resending(configuration.resend),
             suspension: SuspensionSettings {
@@ -92,6 +94,14 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
 fn resending(resend: Option<Resend>) -> Resending {
     let off = Resending { memory: 0, ..Resending::default() };
     resend.map_or(off, |Resend { memory, memory_of_all, age, .. }| Resending { memory, memory_of_all, age })
+}
+
+/// What this host is able to and may do.
+fn able(cipher: CipherChoice) -> Capabilities {
+    match cipher {
+        CipherChoice::Auto => stead_io::ability(),
+        CipherChoice::ChaCha20Poly1305 => stead_io::ability().without(Capabilities::FAST_AES),
+    }
 }
 
 /// Begins to look up the endpoints of a peer or a service; their order stays.

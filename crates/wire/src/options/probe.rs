@@ -50,6 +50,10 @@ impl Capabilities {
     /// "Processing power" (seed 001 par. 71): AES in hardware, so that AES-256-GCM is the faster cipher.
     pub const FAST_AES: Self = Self(1 << 1);
 
+    /// Packets may come with the sum of their pseudo-header in stead of their checksum: the stack they go to takes it
+    /// for right, and completes it where they go further. What was sealed is authentic without it.
+    pub const PARTIAL_CHECKSUMS: Self = Self(1 << 2);
+
     /// The set with these bits.
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
@@ -66,6 +70,18 @@ impl Capabilities {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What is in this set only.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// What is in either set.

@@ -59,6 +59,7 @@ fn samples() -> Vec<VcOption> {
     vec![
         VcOption::Probe(Probe { claimed: None, ..probe }),
         VcOption::ProbeReply(probe),
+        VcOption::Twin(Twin { index: SessionIndex(0x0102_0304), able: Capabilities::FAST_AES }),
         VcOption::ConnectionUpdate(update.clone()),
         VcOption::ConnectionUpdate(ConnectionUpdate {
             connections: Connections::Tokens(Tokens::new(&[u64::MAX; Tokens::MOST]).unwrap()),
@@ -144,6 +145,10 @@ fn the_bytes_are_these() {
         6, 0xca, 0x6c, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7,
     ];
     assert_eq!(encoded(&VcOption::Probe(probe)), expected);
+
+    let able = Capabilities::FAST_AES | Capabilities::PARTIAL_CHECKSUMS;
+    let twin = Twin { index: SessionIndex(0x0a0b_0c0d), able };
+    assert_eq!(encoded(&VcOption::Twin(twin)), [0x12, 10, 0x0a, 0x0b, 0x0c, 0x0d, 0, 0, 0, 6]);
 }
 
 #[test]
@@ -344,7 +349,8 @@ fn lists_longer_than_their_bound_are_refused() {
 
 #[test]
 fn an_outcome_that_means_nothing_is_refused() {
-    let mut bytes = encoded(&samples()[4]);
+    let acknowledges = |option: &VcOption| matches!(option, VcOption::ConnectionUpdateAcknowledge(_));
+    let mut bytes = encoded(&samples().into_iter().find(acknowledges).unwrap());
     bytes[10] = 3;
     let refused = DecodeError::UnknownValue {
         message: "connection update acknowledge option",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use stead_noise::handshake::{Responder, Tai64N};
 use stead_noise::schedule::REKEY_TIMEOUT;
 use stead_noise::session::Session;
+use stead_noise::twin::TwinKeys;
 use stead_wire::message::SessionIndex;
 use stead_wire::time::{Duration, Instant};
 
@@ -25,10 +26,15 @@ pub(super) struct Answered {
     to: Arrival,
 }
 
-/// A handshake that the peer began has completed.
-pub(crate) struct Confirmed {
-    /// Where our response had gone: it arrived, so that path works.
-    pub(crate) answered_to: Option<Arrival>,
+/// The first message of a session that waited for it.
+pub(crate) enum Confirmed {
+    /// A handshake that the peer began has completed.
+    Handshake {
+        /// Where our response had gone: it arrived, so that path works.
+        answered_to: Option<Arrival>,
+    },
+    /// The peer goes on in the twin that it offered.
+    Twin(Arc<Session>),
 }
 
 impl Handshaking {
@@ -63,10 +69,10 @@ impl Handshaking {
         self.newest = Some(timestamp);
         self.cookies.finish_macs(&mut message, turn.now);
         turn.transmit(arrival.source, arrival.local, message.to_vec());
+        let twin = TwinKeys::of(&keys);
         let session = Arc::new(Session::new(keys, turn.now));
-        let retired = self.keypairs.install_responded(Arc::clone(&session));
-        self.install(&session, retired, turn);
-        self.awaited = Some(index);
+        self.install_responded(&session, turn);
+        self.twin.begin(index, twin);
         self.answered = Some(Answered { at: turn.now, session: index, to: arrival });
         Ok(())
     }
@@ -77,10 +83,13 @@ impl Handshaking {
             return None;
         }
         self.awaited = None;
+        if let Some(twin) = self.keypairs.by_index(index).filter(|_| self.twin.is(index)) {
+            return Some(Confirmed::Twin(Arc::clone(twin)));
+        }
         // Whatever we still asked for has been answered by this.
         self.abandon(turn);
         self.count_completed(turn.now);
         let answered = self.answered.as_ref().filter(|answered| answered.session == index);
-        Some(Confirmed { answered_to: answered.map(|answered| answered.to) })
+        Some(Confirmed::Handshake { answered_to: answered.map(|answered| answered.to) })
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use stead_noise::handshake::{Initiator, Tai64N};
 use stead_noise::schedule::REKEY_TIMEOUT;
 use stead_noise::session::Session;
+use stead_noise::twin::TwinKeys;
 use stead_wire::message::Response;
 use stead_wire::time::{Duration, Instant};
 
@@ -139,10 +140,10 @@ impl Handshaking {
         let target = flight.target(arrival);
         let rtt = flight.age(turn.now);
         self.abandon(turn);
+        let twin = TwinKeys::of(&keys);
         let session = Arc::new(Session::new(keys, turn.now));
-        self.awaited = None;
-        let retired = self.keypairs.install_initiated(Arc::clone(&session));
-        self.install(&session, retired, turn);
+        self.install_initiated(&session, turn);
+        self.twin.begin(session.local(), twin);
         self.count_completed(turn.now);
         Ok(Established { session, target, rtt })
     }

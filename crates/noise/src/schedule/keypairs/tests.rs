@@ -1,5 +1,6 @@
 use super::*;
 use crate::handshake::{Role, SessionKeys};
+use crate::schedule::REJECT_AFTER_MESSAGES;
 use crate::session::tests::sealed;
 use stead_wire::time::Duration;
 use zeroize::Zeroizing;
@@ -183,17 +184,18 @@ fn no_more_sessions_are_kept_than_promised_and_the_one_that_seals_is_never_crowd
     let mut keypairs = Keypairs::new();
     let _ = keypairs.install_initiated(initiated(1, T0));
 
-    let gone: Vec<_> = (2..=8).flat_map(|number| keypairs.install_responded(responded(number, T0))).collect();
+    let gone: Vec<_> =
+        (2..=10).flat_map(|number| keypairs.install_responded(responded(number, T0))).collect();
 
     assert_eq!(gone, [1002, 1003, 1004].map(SessionIndex), "the oldest go first");
-    assert_eq!(indices(&keypairs), [1, 1008, 1007, 1006, 1005]);
-    assert!(keypairs.confirm(SessionIndex(1008), T0));
-    assert_eq!(indices(&keypairs), [1008, 1, 1007, 1006, 1005]);
-    assert_eq!(keypairs.install_initiated(initiated(9, T0)), [SessionIndex(1005)]);
-    assert_eq!(indices(&keypairs), [9, 1008, 1, 1007, 1006]);
-    assert_eq!(keypairs.install_responded(responded(10, T0)), [SessionIndex(1006)]);
-    assert_eq!(keypairs.install_initiated(initiated(11, T0)), [SessionIndex(1007)]);
-    assert_eq!(indices(&keypairs), [11, 1010, 9, 1008, 1]);
+    assert_eq!(indices(&keypairs), [1, 1010, 1009, 1008, 1007, 1006, 1005]);
+    assert!(keypairs.confirm(SessionIndex(1010), T0));
+    assert_eq!(indices(&keypairs), [1010, 1, 1009, 1008, 1007, 1006, 1005]);
+    assert_eq!(keypairs.install_initiated(initiated(11, T0)), [SessionIndex(1005)]);
+    assert_eq!(indices(&keypairs), [11, 1010, 1, 1009, 1008, 1007, 1006]);
+    assert_eq!(keypairs.install_responded(responded(12, T0)), [SessionIndex(1006)]);
+    assert_eq!(keypairs.install_initiated(initiated(13, T0)), [SessionIndex(1007)]);
+    assert_eq!(indices(&keypairs), [13, 1012, 11, 1010, 1, 1009, 1008]);
 }
 
 #[test]
