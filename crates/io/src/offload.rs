@@ -13,6 +13,7 @@ mod super_packet;
 mod view;
 mod virtio;
 
+pub use checksum::Checksums;
 pub use coalescer::{Coalescer, MergeUdp};
 pub use segments::{Malformed, Segments};
 pub use super_packet::{MAX_SLICES, SuperPacket};

@@ -1,5 +1,27 @@
 //! The internet checksum (RFC 1071), fast enough to run over every byte.
 
+/// What stands in packets between the tunnel's ends where TCP and UDP have their checksums.
+///
+/// A partial one is the pseudo-header's sum, as a stack leaves it to its network adapter. Inside the tunnel nothing can
+/// be damaged, so it need not be completed there: the receiving end's stack takes the packet for intact, and completes
+/// the checksum if the packet goes further. It is told from a complete one by its value. A complete checksum that has
+/// that value by chance, one of 65535, is taken for partial: the packet gets the checksum that it has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Checksums {
+    /// Every packet's is complete.
+    Complete,
+    /// A packet's may be partial.
+    Partial,
+}
+
+impl Checksums {
+    /// Partial where the peers agreed on it.
+    #[must_use]
+    pub const fn partial_if(agreed: bool) -> Self {
+        if agreed { Self::Partial } else { Self::Complete }
+    }
+}
+
 /// A ones-complement sum under way, in the machine's own byte order (RFC 1071 §2 B: the order does not matter
 /// until the result is laid down in memory).
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,9 +7,10 @@
 //! # Invariants
 //! - Packets of one flow leave in the order they came.
 //! - Cutting a super-packet again gives its packets, byte for byte, but for the ids of IPv4 packets that must
-//!   not be fragmented, which mean nothing (RFC 6864 §4).
+//!   not be fragmented, which mean nothing (RFC 6864 §4), and for partial checksums, which are complete then.
 //! - Only packets whose checksums are right are merged: damage is never hidden under a new checksum.
 
+use super::checksum::Checksums;
 use super::super_packet::{MAX_SEGMENTS, SuperPacket};
 use super::view::{Upper, Version, View, flags};
 
@@ -89,8 +90,8 @@ impl<'p> Coalescer<'p> {
     }
 
     /// Takes the next packet: one whole IP packet, exactly.
-    pub fn push(&mut self, packet: &'p [u8]) {
-        let Some(view) = View::of(packet) else {
+    pub fn push(&mut self, packet: &'p [u8], checksums: Checksums) {
+        let Some(view) = View::of_either(packet, checksums) else {
             // It might belong to any flow (a fragment does): nothing behind it may go before it.
             self.begin(First::Opaque(packet), false);
             self.barrier = self.groups.len();

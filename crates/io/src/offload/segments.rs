@@ -3,7 +3,7 @@
 //! Count and lengths are known before anything is written, so a caller can lay the packets out at equal
 //! strides, with room around each, and hand the whole row to one send.
 
-use super::checksum::Sum;
+use super::checksum::{Checksums, Sum};
 use super::view::{Upper, Version, View, fix_ip_header, flags, low_16};
 use super::virtio::{Gso, VirtioHeader};
 
@@ -143,25 +143,36 @@ impl<'p> Segments<'p> {
         }
     }
 
-    /// Writes the packet at `index` to the start of `out`, complete with lengths and checksums; how long it is.
+    /// Writes the packet at `index` to the start of `out`, with lengths and `checksums`; how long it is.
     ///
     /// # Panics
     /// If `index` is not below [`count`](Self::count), or `out` is shorter than [`len_of`](Self::len_of) says.
-    pub fn write(&self, index: usize, out: &mut [u8]) -> usize {
+    pub fn write(&self, index: usize, out: &mut [u8], checksums: Checksums) -> usize {
         let len = self.len_of(index);
         let out = &mut out[..len];
         match self.cut {
             Cut::Whole(checksum) => {
                 out.copy_from_slice(self.packet);
-                if let Some(Checksum { start, at }) = checksum {
+                if let Some(Checksum { start, at }) = checksum
+                    && !self.stays_partial(at, checksums)
+                {
                     // What lies there now is the pseudo-header's sum, and is summed with the rest.
                     let checksum = Sum::default().add(&out[start..]).transport_checksum();
                     out[at..at + 2].copy_from_slice(&checksum);
                 }
             }
-            Cut::Every { view, size } => view.write_segment(index, size, index + 1 == self.count(), out),
+            Cut::Every { view, size } => {
+                view.write_segment(index, size, index + 1 == self.count(), out);
+                view.sum_segment(out, checksums);
+            }
         }
         len
+    }
+
+    /// Whether the checksum at `at` may stay as the stack left it: the other end must be able to tell.
+    fn stays_partial(&self, at: usize, checksums: Checksums) -> bool {
+        View::of_either(self.packet, checksums)
+            .is_some_and(|view| view.partial && at == view.transport + view.upper.checksum_offset())
     }
 }
 
@@ -187,10 +198,19 @@ impl View<'_> {
             Upper::Tcp => self.fix_tcp(index, size, last, transport),
             Upper::Udp => transport[4..6].copy_from_slice(&low_16(total_len - self.transport)),
         }
+    }
+
+    fn sum_segment(&self, out: &mut [u8], checksums: Checksums) {
+        let transport = &mut out[self.transport..];
         let at = self.upper.checksum_offset();
-        transport[at..at + 2].fill(0);
         let pseudo = Sum::pseudo_header(self.addresses(), self.upper.protocol(), transport.len());
-        let checksum = pseudo.add(transport).transport_checksum();
+        let checksum = match checksums {
+            Checksums::Complete => {
+                transport[at..at + 2].fill(0);
+                pseudo.add(transport).transport_checksum()
+            }
+            Checksums::Partial => pseudo.folded(),
+        };
         transport[at..at + 2].copy_from_slice(&checksum);
     }
 

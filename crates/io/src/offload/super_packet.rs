@@ -29,8 +29,12 @@ const MAX_HEAD_LEN: usize = VirtioHeader::LEN + 40 + 60;
 impl<'c, 'p> SuperPacket<'c, 'p> {
     pub(super) fn new(group: &'c Group<'p>, coalescer: &'c Coalescer<'p>) -> Self {
         let mut packet = Self { group, coalescer, head: [0; MAX_HEAD_LEN], head_len: VirtioHeader::LEN };
-        if let (First::Flow(first), true) = (group.first, group.packets > 1) {
-            packet.write_head(&first);
+        match group.first {
+            First::Flow(first) if group.packets > 1 => packet.write_head(&first),
+            First::Flow(first) if first.partial => {
+                packet.head[..VirtioHeader::LEN].copy_from_slice(&incomplete(&first).encode());
+            }
+            First::Flow(_) | First::Opaque(_) => {}
         }
         packet
     }
@@ -98,6 +102,16 @@ impl<'c, 'p> SuperPacket<'c, 'p> {
     }
 }
 
+/// A single packet whose checksum is still to be completed.
+const fn incomplete(view: &View<'_>) -> VirtioHeader {
+    VirtioHeader {
+        flags: VirtioHeader::NEEDS_CSUM,
+        csum_start: view.transport as u16,
+        csum_offset: view.upper.checksum_offset() as u16,
+        ..VirtioHeader::PLAIN
+    }
+}
+
 /// All lengths were bounded by 65 535 when the packets were merged.
 fn virtio_header(first: &View<'_>) -> VirtioHeader {
     let gso = match (first.upper, first.version) {
@@ -107,11 +121,9 @@ fn virtio_header(first: &View<'_>) -> VirtioHeader {
     };
     let reduced = first.upper == Upper::Tcp && first.tcp_flags() & flags::CWR != 0;
     VirtioHeader {
-        flags: VirtioHeader::NEEDS_CSUM,
         gso_type: gso.encode() | if reduced { VirtioHeader::GSO_ECN } else { 0 },
         hdr_len: first.payload as u16,
         gso_size: first.payload().len() as u16,
-        csum_start: first.transport as u16,
-        csum_offset: first.upper.checksum_offset() as u16,
+        ..incomplete(first)
     }
 }

@@ -1,6 +1,6 @@
 //! Where things are in a TCP or UDP packet. Offsets of the headers, and nothing beyond them.
 
-use super::checksum::Sum;
+use super::checksum::{Checksums, Sum};
 
 /// A whole IP packet with a TCP or UDP header, all of it within bounds.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,8 @@ pub(super) struct View<'p> {
     pub(super) transport: usize,
     /// Where the payload begins.
     pub(super) payload: usize,
+    /// Where the checksum should be there is the pseudo-header's sum: the rest vouches for itself.
+    pub(super) partial: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,7 +75,14 @@ impl<'p> View<'p> {
             UDP => (Upper::Udp, udp_header_len(header)?),
             _ => return None,
         };
-        Some(Self { packet, version, upper, transport, payload: transport + header_len })
+        Some(Self { packet, version, upper, transport, payload: transport + header_len, partial: false })
+    }
+
+    /// As [`of`](Self::of), for a packet whose checksum may be partial.
+    pub(super) fn of_either(packet: &'p [u8], checksums: Checksums) -> Option<Self> {
+        let mut view = Self::of(packet)?;
+        view.partial = checksums == Checksums::Partial && view.checksum() == view.pseudo_sum().folded();
+        Some(view)
     }
 
     pub(super) fn payload(&self) -> &'p [u8] {
@@ -116,16 +125,24 @@ impl<'p> View<'p> {
         u16::from_be_bytes([self.packet[4], self.packet[5]])
     }
 
-    /// Whether all checksums are right. UDP without one is not: nobody could cut it the same way again.
+    /// Whether all checksums are right, as far as there are any. UDP without one is not: nobody could cut it the same way again.
     pub(super) fn is_intact(&self) -> bool {
         if self.version == Version::V4 && !Sum::default().add(self.ip()).is_intact() {
             return false;
         }
-        let covered = &self.packet[self.transport..];
-        let at = self.upper.checksum_offset();
-        let absent = self.upper == Upper::Udp && covered[at..at + 2] == [0, 0];
-        let pseudo = Sum::pseudo_header(self.addresses(), self.upper.protocol(), covered.len());
-        !absent && pseudo.add(covered).is_intact()
+        let absent = self.upper == Upper::Udp && self.checksum() == [0, 0];
+        self.partial || !absent && self.pseudo_sum().add(&self.packet[self.transport..]).is_intact()
+    }
+
+    /// What stands where the transport's checksum should be.
+    fn checksum(&self) -> [u8; 2] {
+        let at = self.transport + self.upper.checksum_offset();
+        [self.packet[at], self.packet[at + 1]]
+    }
+
+    /// The pseudo-header's sum.
+    fn pseudo_sum(&self) -> Sum {
+        Sum::pseudo_header(self.addresses(), self.upper.protocol(), self.packet.len() - self.transport)
     }
 }
 

@@ -20,7 +20,9 @@ use tun_rs::{DeviceBuilder, SyncDevice};
 
 use super::{DeviceSettings, TunError, VirtualAddress};
 use crate::netlink::Netlink;
-use crate::offload::{Coalescer, MAX_SLICES, Malformed, MergeUdp, Segments, SuperPacket, VirtioHeader};
+use crate::offload::{
+    Checksums, Coalescer, MAX_SLICES, Malformed, MergeUdp, Segments, SuperPacket, VirtioHeader,
+};
 
 pub(super) const DRIVER_HINT: &str =
     "load the module (`modprobe tun`), or let the container have the device /dev/net/tun";
@@ -55,6 +57,9 @@ struct Shared(Arc<Device>);
 const QUEUE_LEN: u32 = 1000;
 
 impl Device {
+    /// Whether packets with partial checksums can be handed to the host's stack.
+    pub const TAKES_PARTIAL_CHECKSUMS: bool = true;
+
     /// Longest read: a super-packet and its virtio header.
     pub const LONGEST_READ: usize = VirtioHeader::LEN + 65_535;
 
@@ -177,8 +182,8 @@ impl Device {
 
 impl<'p> Delivery<'_, 'p> {
     /// Adds a packet; it goes out with [`finish`](Self::finish).
-    pub fn push(&mut self, packet: &'p [u8]) {
-        self.coalescer.push(packet);
+    pub fn push(&mut self, packet: &'p [u8], checksums: Checksums) {
+        self.coalescer.push(packet, checksums);
     }
 
     /// Writes everything, and returns how many packets the system did not take.

@@ -10,7 +10,7 @@ use tracing::trace;
 
 use super::platform::{Device, open_error};
 use super::{DeviceSettings, TunError, VirtualAddress};
-use crate::offload::{Malformed, Segments, VirtioHeader};
+use crate::offload::{Checksums, Malformed, Segments, VirtioHeader};
 
 /// A batch of packets on its way to the host's stack.
 pub struct Delivery<'d, 'p> {
@@ -41,6 +41,9 @@ impl Device {
         }
         Ok(device)
     }
+
+    /// Whether packets with partial checksums can be handed to the host's stack.
+    pub const TAKES_PARTIAL_CHECKSUMS: bool = false;
 
     /// What a worker keeps from one [`Delivery`] to the next.
     #[must_use]
@@ -81,8 +84,10 @@ impl Device {
 }
 
 impl<'p> Delivery<'_, 'p> {
-    /// Writes a packet.
-    pub fn push(&mut self, packet: &'p [u8]) {
+    /// Writes a packet. Nobody was told that its checksum may be partial, see
+    /// [`TAKES_PARTIAL_CHECKSUMS`](Device::TAKES_PARTIAL_CHECKSUMS).
+    pub fn push(&mut self, packet: &'p [u8], checksums: Checksums) {
+        debug_assert_eq!(checksums, Checksums::Complete, "the peers agree on what both take");
         if let Err(error) = self.device.write(packet) {
             trace!(%error, "Packet not written");
             self.lost += 1;

@@ -43,6 +43,7 @@ fn a_default_route_is_refused_with_the_reason() {
 mod in_a_namespace {
     //! With real devices, in a network namespace of the test's own.
 
+    use crate::offload::Checksums;
     use std::net::UdpSocket;
     use std::sync::Arc;
     use std::time::Duration;
@@ -86,7 +87,7 @@ mod in_a_namespace {
             let read = read.unwrap().unwrap();
             let segments = Device::segments(&buffer[..read]).unwrap();
             let mut packet = vec![0; segments.len_of(0)];
-            segments.write(0, &mut packet);
+            segments.write(0, &mut packet, Checksums::Complete);
             assert_eq!(&packet[28..], b"out");
             assert_eq!(reader.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
 

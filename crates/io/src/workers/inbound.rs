@@ -11,6 +11,7 @@ use tracing::{debug, trace};
 use super::{BATCH, Mail, Mailbox, Ready, Shared, must_stop, stopping};
 use crate::clock;
 use crate::drops::IoDrop;
+use crate::offload::Checksums;
 use crate::tun::Memory;
 use crate::udp::{Arrived, Batch, Receiver};
 
@@ -70,8 +71,8 @@ impl Worker {
         let memory = self.memory.take().unwrap_or_else(|| device.memory());
         let mut delivery = device.deliver(memory);
         for (arrived, datagram) in batch.datagrams() {
-            if let Some(packet) = self.open(arrived, datagram, now) {
-                delivery.push(packet);
+            if let Some((packet, checksums)) = self.open(arrived, datagram, now) {
+                delivery.push(packet, checksums);
             }
         }
         let (memory, lost) = delivery.finish();
@@ -82,7 +83,12 @@ impl Worker {
     }
 
     /// The packet inside a datagram, if it is for the device.
-    fn open<'d>(&mut self, arrived: Arrived, datagram: &'d mut [u8], now: Instant) -> Option<&'d [u8]> {
+    fn open<'d>(
+        &mut self,
+        arrived: Arrived,
+        datagram: &'d mut [u8],
+        now: Instant,
+    ) -> Option<(&'d [u8], Checksums)> {
         let arrival = Arrival { source: arrived.source, local: arrived.local };
         let start = datagram.as_ptr().addr();
         let inbound = self.shared.path.inbound(&mut self.cursor, arrival, datagram, now);
@@ -91,11 +97,12 @@ impl Worker {
         }
         // Remembered as a place in the datagram, which the node may need whole.
         let place = inbound.packet.map(|packet| (packet.as_ptr().addr() - start, packet.len()));
+        let checksums = Checksums::partial_if(inbound.partial_checksum);
         match inbound.verdict {
             Verdict::Opened | Verdict::Keepalive => {}
             Verdict::ForNode => self.mailbox.post(Mail::Datagram(arrival, datagram.to_vec())),
             Verdict::Dropped(reason) => trace!(source = %arrival.source, %reason, "Datagram dropped"),
         }
-        place.map(|(offset, len)| &datagram[offset..offset + len])
+        place.map(|(offset, len)| (&datagram[offset..offset + len], checksums))
     }
 }

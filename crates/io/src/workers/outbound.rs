@@ -12,7 +12,7 @@ use super::row::{Kept, Row};
 use super::{BATCH, Mail, Mailbox, Ready, Shared, must_stop, stopping};
 use crate::clock;
 use crate::drops::IoDrop;
-use crate::offload::Segments;
+use crate::offload::{Checksums, Segments};
 use crate::tun::{Device, Reader};
 use crate::udp::{SendError, Sender};
 
@@ -98,6 +98,7 @@ impl Worker {
             self.mailbox.post(Mail::Notice(notice));
         }
         let place = (grant.peer(), grant.remote(), grant.local());
+        let checksums = Checksums::partial_if(grant.partial_checksums());
         for index in 0..segments.count() {
             let len = segments.len_of(index);
             if !self.row.takes(place, len, self.sender.most_segments(grant.remote())) {
@@ -107,7 +108,7 @@ impl Worker {
                 self.row.begin(place, self.shared.path.take_chunk(grant.peer(), now));
             }
             let write = |packet: &mut [u8]| {
-                segments.write(index, packet);
+                segments.write(index, packet, checksums);
             };
             self.row.add(len, write, |message| grant.seal(message));
         }
@@ -117,7 +118,7 @@ impl Worker {
     fn hold(&self, segments: &Segments<'_>) {
         for index in 0..segments.count() {
             let mut packet = vec![0; segments.len_of(index)];
-            segments.write(index, &mut packet);
+            segments.write(index, &mut packet, Checksums::Complete);
             self.mailbox.post(Mail::Packet(packet));
         }
     }

@@ -3,11 +3,11 @@
 use std::io::IoSlice;
 
 use super::ground::{ACK, CWR, ECE, FIN, PSH, RST, Recipe, SYN, URG, expanded, payload, written};
-use crate::offload::{Coalescer, MAX_SLICES, MergeUdp, VirtioHeader};
+use crate::offload::{Checksums, Coalescer, MAX_SLICES, MergeUdp, VirtioHeader};
 
 fn coalesced<'p>(packets: &'p [Vec<u8>]) -> Coalescer<'p> {
     let mut coalescer = Coalescer::new(MergeUdp::Yes);
-    packets.iter().for_each(|packet| coalescer.push(packet));
+    packets.iter().for_each(|packet| coalescer.push(packet, Checksums::Complete));
     coalescer
 }
 
@@ -37,6 +37,35 @@ fn a_lone_packet_passes_as_it_is() {
 
         assert_eq!(written(&coalescer), [[&VirtioHeader::PLAIN.encode()[..], &packet].concat()]);
     }
+}
+
+#[test]
+fn a_lone_packet_with_a_partial_checksum_says_so_and_a_damaged_one_does_not_become_one() {
+    for recipe in [Recipe::tcp_v4(), Recipe::tcp_v6(), Recipe::udp_v4(), Recipe::udp_v6()] {
+        let unfinished = recipe.unfinished(&payload(700));
+        let mut damaged = recipe.packet(&payload(700));
+        *damaged.last_mut().unwrap() ^= 1;
+        let mut coalescer = Coalescer::new(MergeUdp::Yes);
+        coalescer.push(&unfinished, Checksums::Partial);
+        coalescer.push(&damaged, Checksums::Partial);
+
+        let written = written(&coalescer);
+        assert_eq!(expanded(&written[0]), [recipe.packet(&payload(700))], "completed where it goes further");
+        assert_eq!(written[1], [&VirtioHeader::PLAIN.encode()[..], &damaged].concat());
+    }
+}
+
+#[test]
+fn nobody_who_did_not_agree_sends_a_partial_checksum() {
+    let unfinished = Recipe::tcp_v4().unfinished(&payload(700));
+    let mut coalescer = Coalescer::new(MergeUdp::Yes);
+    coalescer.push(&unfinished, Checksums::Complete);
+
+    assert_eq!(
+        written(&coalescer),
+        [[&VirtioHeader::PLAIN.encode()[..], &unfinished].concat()],
+        "as it came"
+    );
 }
 
 #[test]
@@ -177,7 +206,7 @@ fn udp_without_a_checksum_is_not_given_one() {
 fn udp_is_merged_only_for_kernels_that_take_it() {
     let packets = Recipe::udp_v4().cut(&payload(3000), 1000);
     let mut coalescer = Coalescer::new(MergeUdp::No);
-    packets.iter().for_each(|packet| coalescer.push(packet));
+    packets.iter().for_each(|packet| coalescer.push(packet, Checksums::Complete));
 
     assert!(coalescer.super_packets().all(|packet| packet.packets() == 1));
     assert_eq!(groups(&packets), [3]);
@@ -256,6 +285,6 @@ fn recycling_keeps_the_memory_and_nothing_else() {
     assert_eq!(again.memory(), capacity);
 
     let other = Recipe::udp_v6().packet(&payload(10));
-    again.push(&other);
+    again.push(&other, Checksums::Complete);
     assert_eq!(written(&again), [[&VirtioHeader::PLAIN.encode()[..], &other].concat()]);
 }

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use crate::offload::checksum::naive;
-use crate::offload::{Coalescer, Gso, Segments, VirtioHeader};
+use crate::offload::{Checksums, Coalescer, Gso, Segments, VirtioHeader};
 
 pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
@@ -233,12 +233,17 @@ pub(super) fn payload(len: usize) -> Vec<u8> {
     (0..len as u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
-/// All packets of a read, cut by the code under test.
+/// All packets of a read, cut by the code under test, complete.
 pub(super) fn expanded(read: &[u8]) -> Vec<Vec<u8>> {
+    cut(read, Checksums::Complete)
+}
+
+/// All packets of a read, cut by the code under test.
+pub(super) fn cut(read: &[u8], checksums: Checksums) -> Vec<Vec<u8>> {
     let segments = Segments::of_read(read).expect("well-formed");
     let write = |index| {
         let mut out = vec![0xaa; segments.len_of(index)];
-        assert_eq!(segments.write(index, &mut out), out.len());
+        assert_eq!(segments.write(index, &mut out, checksums), out.len());
         out
     };
     (0..segments.count()).map(write).collect()

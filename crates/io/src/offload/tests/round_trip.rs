@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::ground::{ACK, CWR, ECE, FIN, PSH, RST, Recipe, SYN, Tcp, expanded, payload, written};
-use crate::offload::{Coalescer, MergeUdp, Segments, VirtioHeader};
+use super::ground::{ACK, CWR, ECE, FIN, PSH, RST, Recipe, SYN, Tcp, cut, expanded, payload, written};
+use crate::offload::{Checksums, Coalescer, MergeUdp, Segments, VirtioHeader};
 
 fn recipes() -> impl Strategy<Value = Recipe> {
     let flags =
@@ -87,7 +87,7 @@ fn stream(nexts: Vec<Next>) -> Vec<Vec<u8>> {
 
 fn merged(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut coalescer = Coalescer::new(MergeUdp::Yes);
-    packets.iter().for_each(|packet| coalescer.push(packet));
+    packets.iter().for_each(|packet| coalescer.push(packet, Checksums::Complete));
     written(&coalescer)
 }
 
@@ -126,6 +126,23 @@ proptest! {
     }
 
     #[test]
+    fn partial_checksums_are_complete_once_the_packets_go_further(
+        recipe in recipes(),
+        size in 1..1460_usize,
+        len in 1..20_000_usize,
+    ) {
+        let most = if recipe.tcp.is_some() { 128 } else { 64 };
+        let whole = payload(len.min(size * most));
+
+        let through_the_tunnel = cut(&recipe.read(&whole, size as u16), Checksums::Partial);
+        let mut coalescer = Coalescer::new(MergeUdp::Yes);
+        through_the_tunnel.iter().for_each(|packet| coalescer.push(packet, Checksums::Partial));
+
+        let out: Vec<_> = written(&coalescer).iter().flat_map(|write| expanded(write)).collect();
+        prop_assert_eq!(out, recipe.cut(&whole, size));
+    }
+
+    #[test]
     fn any_stream_comes_out_as_it_went_in(nexts in prop::collection::vec(nexts(), 0..120)) {
         let packets = stream(nexts);
 
@@ -159,13 +176,13 @@ proptest! {
         for header in [header, VirtioHeader { gso_type, ..recipe.virtio(700) }] {
             if let Ok(segments) = Segments::new(&header, &packet) {
                 let mut out = vec![0; segments.full_len()];
-                let total: usize = (0..segments.count()).map(|index| segments.write(index, &mut out)).sum();
+                let total: usize = (0..segments.count()).map(|index| segments.write(index, &mut out, Checksums::Complete)).sum();
                 prop_assert!(total >= packet.len());
             }
         }
         let mut coalescer = Coalescer::new(MergeUdp::Yes);
-        coalescer.push(&packet);
-        coalescer.push(&packet);
+        coalescer.push(&packet, Checksums::Partial);
+        coalescer.push(&packet, Checksums::Partial);
         prop_assert_eq!(coalescer.super_packets().map(|merged| merged.packets()).sum::<usize>(), 2);
     }
 }

@@ -1,7 +1,7 @@
 //! Cutting: what well-formed reads give, and what malformed ones do not.
 
 use super::ground::{ACK, CWR, ECE, FIN, PSH, Recipe, expanded, payload};
-use crate::offload::{Gso, Malformed, Segments, VirtioHeader};
+use crate::offload::{Checksums, Gso, Malformed, Segments, VirtioHeader};
 
 fn all() -> [Recipe; 4] {
     [Recipe::tcp_v4(), Recipe::tcp_v6(), Recipe::udp_v4(), Recipe::udp_v6()]
@@ -93,7 +93,7 @@ fn ipv4_options_and_ipv6_destination_options_are_kept() {
 
     let segments = Segments::new(&header, &packet).unwrap();
     let mut out = [0; 1056];
-    assert_eq!((segments.count(), segments.write(1, &mut out)), (3, 1056));
+    assert_eq!((segments.count(), segments.write(1, &mut out, Checksums::Complete)), (3, 1056));
 
     let plain = &Recipe::udp_v6().cut(&payload(3000), 1000)[1];
     assert_eq!(out[48..], plain[40..], "the extension header is no part of the checksum");
