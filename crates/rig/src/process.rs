@@ -1,7 +1,7 @@
 //! Programs that run inside a host, and what they print.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, PipeReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,19 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its process number and those of the processes that it started and theirs, as they are now.
+    #[must_use]
+    pub fn with_descendants(&self) -> Vec<u32> {
+        let parents: Vec<(u32, u32)> = parents().collect();
+        let mut family = vec![self.id()];
+        let mut known = 0;
+        while let Some(parent) = family.get(known).copied() {
+            family.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(id, _)| id));
+            known += 1;
+        }
+        family
     }
 
     /// Everything it printed so far, on standard output and error, each line with the time since its start.
@@ -232,6 +245,18 @@ impl Log {
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Every process of the machine with the number of its parent.
+fn parents() -> impl Iterator<Item = (u32, u32)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        // The name before it may hold anything; its closing parenthesis is the last one.
+        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+        Some((id, parent))
+    })
 }
 
 fn name_of(command: &Command) -> String {

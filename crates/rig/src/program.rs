@@ -325,11 +325,6 @@ fn run(command: &Command) -> Result<bool, RigError> {
 
 /// Says at once what is missing, before anything is made.
 fn require(tunnels: &[Driver], programs: &[&str]) -> Result<(), RigError> {
-    let mut wanted = programs.to_vec();
-    wanted.extend(tunnels.iter().flat_map(|tunnel| tunnel.programs()));
-    Requirements::check_with(&wanted).map_err(RigError::Tunnel)?;
-    if tunnels.iter().any(|tunnel| tunnel.is_stead()) {
-        stead_rig::tunnel::stead_program()?;
-    }
-    Ok(())
+    Requirements::check_with(programs).map_err(RigError::Tunnel)?;
+    tunnels.iter().try_for_each(|tunnel| tunnel.check()).map_err(RigError::Tunnel)
 }

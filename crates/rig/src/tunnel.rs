@@ -3,14 +3,14 @@
 //! Of the two hosts one is fixed and reachable, the other may move and knows where to find it. Inside, the
 //! mover is 10.77.0.1 and fd77::1, the fixed host 10.77.0.2 and fd77::2.
 
+mod driver;
 mod end;
 mod forwarder;
 mod setup;
 mod stead;
+mod system;
 pub(crate) mod wireguard_go;
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::address::Family;
@@ -19,73 +19,14 @@ use crate::host::Host;
 use crate::moves::Move;
 use crate::traffic::Line;
 
+pub use driver::Driver;
 pub use end::End;
+use forwarder::Forwarder;
 pub(crate) use setup::write_secret;
-use setup::{FIXED, Keys, MOVER, Peer, Setup, endpoints, preshared_key};
+use setup::{FIXED, MOVER, Peer, Setup, endpoints};
 pub(crate) use stead::command as stead_command;
 pub use stead::program as stead_program;
-
-/// Which tunnel.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Driver {
-    /// The program of this repository.
-    Stead,
-    /// The same, told to keep nothing for a move: no ring of what was sent, no memory of TCP's numbers.
-    SteadForgetful,
-    /// WireGuard in user space, from the distribution.
-    WireguardGo,
-    /// Packets in UDP datagrams as they are: no cryptography, no roaming.
-    Forwarder,
-    /// None: the hosts speak to each other's real addresses.
-    None,
-}
-
-impl Driver {
-    /// Whether it is the program of this repository.
-    #[must_use]
-    pub const fn is_stead(self) -> bool {
-        matches!(self, Self::Stead | Self::SteadForgetful)
-    }
-
-    /// The programs that must be installed for it.
-    #[must_use]
-    pub const fn programs(self) -> &'static [&'static str] {
-        match self {
-            Self::WireguardGo => &["wireguard-go", "wg"],
-            Self::Stead | Self::SteadForgetful | Self::Forwarder | Self::None => &[],
-        }
-    }
-}
-
-impl fmt::Display for Driver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stead => "stead",
-            Self::SteadForgetful => "stead-forgetful",
-            Self::WireguardGo => "wireguard-go",
-            Self::Forwarder => "forwarder",
-            Self::None => "none",
-        })
-    }
-}
-
-impl FromStr for Driver {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "stead" => Ok(Self::Stead),
-            "stead-forgetful" => Ok(Self::SteadForgetful),
-            "wireguard-go" => Ok(Self::WireguardGo),
-            "forwarder" => Ok(Self::Forwarder),
-            "none" => Ok(Self::None),
-            other => Err(format!(
-                "`{other}` is no tunnel: expected stead, stead-forgetful, wireguard-go, forwarder or none"
-            )),
-        }
-    }
-}
+pub use system::{Program, Source};
 
 /// What a tunnel is to be; both sides may run different programs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,10 +42,12 @@ pub struct TunnelPlan {
 }
 
 impl TunnelPlan {
-    /// The same program on both sides, and nothing special.
+    /// The same program on both sides unless the driver is about a pair of them, and nothing special.
     #[must_use]
-    pub const fn new(driver: Driver) -> Self {
-        Self { mover: driver, fixed: driver, preshared_key: false, keepalive: None }
+    pub fn new(driver: Driver) -> Self {
+        // Where nothing fits, starting it says what is missing.
+        let fixed = driver.opposite().unwrap_or(driver);
+        Self { mover: driver, fixed, preshared_key: false, keepalive: None }
     }
 
     /// Starts the tunnel's programs on both hosts, and returns once a connection went through it.
@@ -115,8 +58,11 @@ impl TunnelPlan {
     /// If a program is missing, does not start or does not get ready, with all it printed; or if nothing
     /// comes through.
     pub fn establish(self, mover: &Host, fixed: &Host) -> Result<Tunnel, RigError> {
-        let (ours, theirs) = (Keys::make(self.mover, mover)?, Keys::make(self.fixed, fixed)?);
-        let shared = if self.preshared_key { preshared_key(self.mover, mover)? } else { None };
+        let (near, far) = (self.mover.system(), self.fixed.system());
+        let (ours, theirs) = ((near.keys)(mover, MOVER)?, (far.keys)(fixed, FIXED)?);
+        let generate = if self.preshared_key { (near.preshared_key)()? } else { None };
+        let shared = generate.map(|generate| mover.output(generate)).transpose()?;
+        let shared = shared.map(|key| key.trim().to_owned());
         let keepalive = self.keepalive;
         let (our_key, their_key) = (ours.public.clone(), theirs.public.clone());
         let to_fixed = Setup {
@@ -194,6 +140,13 @@ impl Tunnel {
         &mut self.fixed
     }
 
+    /// The numbers of the processes that carry its packets, at both ends: programs and those that they started. None
+    /// where the rig itself or the kernel does.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        [&self.mover, &self.fixed].into_iter().flat_map(End::processes).collect()
+    }
+
     /// From the mover to the fixed host through the tunnel, over IPv4 inside.
     ///
     /// # Errors
@@ -234,10 +187,7 @@ impl Tunnel {
     /// # Errors
     /// What the tunnel's program refused.
     pub fn after_move(&self, step: &Move) -> Result<Option<String>, RigError> {
-        match self.mover.driver {
-            Driver::WireguardGo => wireguard_go::follow(&self.mover, &self.fixed.host, step),
-            Driver::Stead | Driver::SteadForgetful | Driver::Forwarder | Driver::None => Ok(None),
-        }
+        (self.mover.driver.system().follow)(&self.mover, &self.fixed.host, step)
     }
 
     fn prove(&self) -> Result<(), RigError> {

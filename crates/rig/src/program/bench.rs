@@ -182,11 +182,8 @@ fn conclude_forgetful(report: &BenchReport, terminal: &Terminal) {
 
 const fn name(driver: Driver) -> &'static str {
     match driver {
-        Driver::Stead => "stead",
-        Driver::SteadForgetful => "stead-forgetful",
-        Driver::WireguardGo => "wireguard-go",
-        Driver::Forwarder => "forwarder",
         Driver::None => "bare cable",
+        driver => driver.name(),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::forwarder::Forwarder;
 use super::setup::Setup;
-use super::{Driver, stead, wireguard_go};
+use super::system::Running;
+use super::{Driver, Forwarder};
 use crate::address::Family;
 use crate::error::RigError;
 use crate::host::Host;
@@ -41,16 +41,14 @@ impl End {
     /// Its address for applications.
     ///
     /// # Errors
-    /// [`RigError::Missing`] without a tunnel, if the host has no address of `family`.
+    /// [`RigError::Missing`] if the tunnel does not carry `family`; without a tunnel, if the host has no such address.
     pub fn address(&self, family: Family) -> Result<IpAddr, RigError> {
-        match self.driver {
-            Driver::Stead | Driver::SteadForgetful | Driver::WireguardGo | Driver::Forwarder => {
-                Ok(self.setup.inner.address(family))
-            }
-            Driver::None => self.host.address(family).ok_or_else(|| RigError::Missing {
-                host: self.host.name().to_owned(),
-                what: format!("{family} address"),
-            }),
+        let missing =
+            || RigError::Missing { host: self.host.name().to_owned(), what: format!("{family} address") };
+        let inside = self.driver.system().inside;
+        match inside.is_empty() {
+            true => self.host.address(family).ok_or_else(missing),
+            false => inside.contains(&family).then(|| self.setup.inner.address(family)).ok_or_else(missing),
         }
     }
 
@@ -60,17 +58,16 @@ impl End {
     /// If it does not start or does not get ready, with all it printed.
     pub fn start(&mut self) -> Result<(), RigError> {
         (self.process, self.forwarder) = (None, None);
-        match self.driver {
-            Driver::Stead | Driver::SteadForgetful => {
-                let keeps = self.driver == Driver::Stead;
-                let (process, control) = stead::start(&self.host, &self.setup, keeps)?;
-                (self.process, self.control) = (Some(process), Some(control));
-            }
-            Driver::WireguardGo => self.process = Some(wireguard_go::start(&self.host, &self.setup)?),
-            Driver::Forwarder => self.forwarder = Some(Forwarder::start(&self.host, &self.setup)?),
-            Driver::None => {}
-        }
+        let Running { process, control, forwarder } = (self.driver.system().start)(&self.host, &self.setup)?;
+        (self.process, self.control, self.forwarder) = (process, control, forwarder);
         Ok(())
+    }
+
+    /// The numbers of the processes that carry its packets: the program, and those that it started. None where the rig
+    /// itself or the kernel does.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.process.as_ref().map(Process::with_descendants).unwrap_or_default()
     }
 
     /// Without a tunnel only the family of the mover's own address can connect.

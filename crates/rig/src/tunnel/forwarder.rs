@@ -14,10 +14,15 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::setup::{PORT, Setup};
+use super::system::{Running, System};
 use crate::address::{Family, Prefix};
 use crate::error::RigError;
 use crate::host::Host;
 use crate::namespace::Task;
+
+pub(super) const SYSTEM: System = System::new("forwarder", |host, setup| {
+    Ok(Running { forwarder: Some(Forwarder::start(host, setup)?), ..Running::default() })
+});
 
 /// One end under way; dropping it ends it, and its device goes with it.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ struct Shared {
 }
 
 impl Forwarder {
-    pub(super) fn start(host: &Host, setup: &Setup) -> Result<Self, RigError> {
+    fn start(host: &Host, setup: &Setup) -> Result<Self, RigError> {
         let doing = format!("{}: start forwarding", host.name());
         let socket = host.call(|| UdpSocket::bind(("::", PORT)))?.map_err(RigError::io(doing.clone()))?;
         socket.set_read_timeout(Some(LOOK_UP)).map_err(RigError::io(doing))?;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Driver, stead, wireguard_go};
 use crate::address::Family;
 use crate::error::RigError;
 use crate::host::Host;
@@ -30,43 +29,23 @@ pub(super) struct Peer {
     pub(super) endpoints: Vec<String>,
 }
 
-/// A key pair, base64.
+/// What a node proves itself with and is known by: for most a key pair in base64.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
+    /// What only its own host has.
     pub(super) secret: String,
+    /// What the other side is told.
     pub(super) public: String,
 }
 
 impl Keys {
-    pub(super) fn make(driver: Driver, host: &Host) -> Result<Self, RigError> {
-        let Some((generate, derive)) = driver.key_commands()? else { return Ok(Self::default()) };
+    /// Keys of a program that prints a secret and turns it into what is public.
+    pub(super) fn printed(host: &Host, generate: Command, derive: Command) -> Result<Self, RigError> {
         let secret = host.output(generate)?;
         let path = write_secret(host, KEY_FILE, secret.clone())?;
         let public = host.output_fed(derive, &path)?;
         Ok(Self { secret: secret.trim().to_owned(), public: public.trim().to_owned() })
     }
-}
-
-impl Driver {
-    /// How it makes a secret key, and how it derives the public one.
-    fn key_commands(self) -> Result<Option<(Command, Command)>, RigError> {
-        Ok(match self {
-            Self::Stead | Self::SteadForgetful => {
-                Some((stead::command(&["keygen"])?, stead::command(&["pubkey"])?))
-            }
-            Self::WireguardGo => Some((wireguard_go::wg(&["genkey"]), wireguard_go::wg(&["pubkey"]))),
-            Self::Forwarder | Self::None => None,
-        })
-    }
-}
-
-pub(super) fn preshared_key(driver: Driver, host: &Host) -> Result<Option<String>, RigError> {
-    let generate = match driver {
-        Driver::Stead | Driver::SteadForgetful => stead::command(&["keygen", "--preshared"])?,
-        Driver::WireguardGo => wireguard_go::wg(&["genpsk"]),
-        Driver::Forwarder | Driver::None => return Ok(None),
-    };
-    Ok(Some(host.output(generate)?.trim().to_owned()))
 }
 
 /// The addresses of one side inside the tunnel.

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::setup::{DIRECTORY, KEY_FILE, PORT, Setup, write_secret};
+use super::Driver;
+use super::setup::{DIRECTORY, KEY_FILE, Keys, PORT, Setup, write_secret};
+use super::system::{Running, System};
 use crate::address::Family;
 use crate::error::RigError;
 use crate::host::Host;
-use crate::process::Process;
 use crate::report::Control;
 
 /// Where the program is: `STEAD_BIN`, else beside the running program or, for a test, one level up.
@@ -39,20 +40,41 @@ pub(crate) fn command(arguments: &[&str]) -> Result<Command, RigError> {
     Ok(command)
 }
 
-pub(super) fn start(host: &Host, setup: &Setup, keeps: bool) -> Result<(Process, Control), RigError> {
+/// As its users have it.
+pub(super) const AS_IT_IS: System = variant("stead", |host, setup| start(host, setup, ""));
+/// Told to keep nothing for a move.
+pub(super) const FORGETFUL: System =
+    variant("stead-forgetful", |host, setup| start(host, setup, KEEPS_NOTHING));
+/// Towards a WireGuard that knows nothing of stead, at the fixed host.
+pub(super) const PLAIN_PEER: System = System {
+    opposite: &[Driver::WireguardGo],
+    ..variant("stead-plain-peer", |host, setup| start(host, setup, ""))
+};
+
+const fn variant(name: &'static str, start: fn(&Host, &Setup) -> Result<Running, RigError>) -> System {
+    System {
+        is_stead: true,
+        keys: |host, _| Keys::printed(host, command(&["keygen"])?, command(&["pubkey"])?),
+        preshared_key: || command(&["keygen", "--preshared"]).map(Some),
+        ..System::new(name, start)
+    }
+}
+
+/// Starts it with `further` lines in its configuration.
+fn start(host: &Host, setup: &Setup, further: &str) -> Result<Running, RigError> {
     let socket = format!("{DIRECTORY}/{INTERFACE}.sock");
     if let Some(key) = &setup.preshared_key {
         write_secret(host, SHARED_KEY_FILE, key.clone())?;
     }
-    let file = write_secret(host, "stead.yaml", configuration(setup, keeps, &socket))?;
+    let file = write_secret(host, "stead.yaml", configuration(setup, further, &socket))?;
     let mut up = command(&["up"])?;
     up.arg(&file);
     let process = host.spawn(up)?;
     process.wait_for(READY, READY_PATIENCE)?;
-    Ok((process, Control::new(host, &socket)))
+    Ok(Running { control: Some(Control::new(host, &socket)), ..process.into() })
 }
 
-fn configuration(setup: &Setup, keeps: bool, socket: &str) -> String {
+fn configuration(setup: &Setup, further: &str, socket: &str) -> String {
     let (v4, v6) = (setup.inner.address(Family::V4), setup.inner.address(Family::V6));
     let peer = &setup.peer;
     let (peer_v4, peer_v6) = (peer.inner.address(Family::V4), peer.inner.address(Family::V6));
@@ -64,13 +86,12 @@ fn configuration(setup: &Setup, keeps: bool, socket: &str) -> String {
          addresses: [\"{v4}/24\", \"{v6}/64\"]\n\
          control_socket: {socket}\n\
          log: {log}\n\
-         {keeping}\
+         {further}\
          peers:\n\
          \x20 {name}:\n\
          \x20   public_key: \"{key}\"\n\
          \x20   endpoints: {endpoints:?}\n\
          \x20   allowed_ips: [\"{peer_v4}/32\", \"{peer_v6}/128\"]\n",
-        keeping = if keeps { "" } else { KEEPS_NOTHING },
         name = peer.name,
         endpoints = peer.endpoints,
         key = peer.key,
@@ -112,7 +133,7 @@ mod tests {
             preshared_key: Some("SHARED".to_owned()),
             keepalive: Some(Duration::from_secs(25)),
         };
-        let text = configuration(&setup, true, "/run/rig/stead0.sock");
+        let text = configuration(&setup, "", "/run/rig/stead0.sock");
         assert!(
             text.ends_with(
                 "peers:

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::End;
-use super::setup::{PORT, Setup, write_secret};
+use super::setup::{Keys, PORT, Setup, write_secret};
+use super::system::{Program, System};
 use crate::address::{Family, Prefix};
 use crate::error::RigError;
 use crate::host::Host;
@@ -15,7 +16,17 @@ use crate::moves::Move;
 use crate::netlink::Route;
 use crate::process::Process;
 
-pub(super) fn start(host: &Host, setup: &Setup) -> Result<Process, RigError> {
+pub(super) const SYSTEM: System = System {
+    programs: &[Program::debian("wireguard-go", "wireguard-go"), WG],
+    keys: |host, _| Keys::printed(host, wg(&["genkey"]), wg(&["pubkey"])),
+    preshared_key: || Ok(Some(wg(&["genpsk"]))),
+    follow,
+    ..System::new("wireguard-go", |host, setup| Ok(start(host, setup)?.into()))
+};
+
+const WG: Program = Program::debian("wg", "wireguard-tools");
+
+fn start(host: &Host, setup: &Setup) -> Result<Process, RigError> {
     let own = [(Family::V4, 24), (Family::V6, 64)]
         .map(|(family, length)| Prefix { address: setup.inner.address(family), length }.to_string());
     launch(host, configuration(setup), &own, &[])
@@ -51,7 +62,7 @@ pub(crate) fn launch(
 }
 
 /// Gives the mover the fixed host's other endpoint if the family of the old one is gone.
-pub(super) fn follow(mover: &End, fixed: &Host, step: &Move) -> Result<Option<String>, RigError> {
+fn follow(mover: &End, fixed: &Host, step: &Move) -> Result<Option<String>, RigError> {
     let known = mover.host.output(wg(&["show", INTERFACE, "endpoints"]))?;
     let known_family = if known.contains('[') { Family::V6 } else { Family::V4 };
     if step.arrived_with(known_family) {
@@ -65,10 +76,8 @@ pub(super) fn follow(mover: &End, fixed: &Host, step: &Move) -> Result<Option<St
 }
 
 /// A command of `wg`.
-pub(super) fn wg(arguments: &[&str]) -> Command {
-    let mut command = Command::new("wg");
-    command.args(arguments);
-    command
+fn wg(arguments: &[&str]) -> Command {
+    WG.command(arguments)
 }
 
 fn configuration(setup: &Setup) -> String {

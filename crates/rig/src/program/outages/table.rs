@@ -1,7 +1,5 @@
 //! The table: a row for a tunnel and an outage, shown once both of its worlds are through.
 
-use stead_rig::Driver;
-
 use super::plan::{Case, CaseReport, Flow, Load};
 use crate::program::terminal::{Look, Terminal};
 use crate::program::units::{size, time};
@@ -42,13 +40,8 @@ fn row(cases: &[Case], busy: &CaseReport, idle: &CaseReport, terminal: &Terminal
     let lost: u64 = connections.iter().map(|flow| flow.lost).sum();
     let doubled: u64 = flows.iter().map(|flow| flow.doubled).sum();
     let worst = connections.iter().filter_map(|flow| flow.after_proof_micros).max();
-    let verdict = match busy.tunnel {
-        Driver::Stead | Driver::SteadForgetful => {
-            let held = cases.iter().zip([busy, idle]).all(|(case, report)| case.holds(report));
-            terminal.verdict(held)
-        }
-        _ => String::new(),
-    };
+    let held = || cases.iter().zip([busy, idle]).all(|(case, report)| case.holds(report));
+    let verdict = if busy.tunnel.is_stead() { terminal.verdict(held()) } else { String::new() };
     format!(
         "  {:>7} {:<8} {:<13}{} {:>9} {:>7} {:>13} {:>10} {:>10}  {verdict}",
         format!("{} s", cases[0].outage.as_secs_f64()),
