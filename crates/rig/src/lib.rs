@@ -58,6 +58,8 @@ pub mod tunnel;
 #[cfg(target_os = "linux")]
 mod uplink;
 #[cfg(target_os = "linux")]
+pub mod usage;
+#[cfg(target_os = "linux")]
 pub mod world;
 
 #[cfg(target_os = "linux")]

@@ -11,9 +11,11 @@ pub mod outcome;
 mod pace;
 mod patient;
 mod pattern;
+pub mod round_trip;
 pub mod tcp_state;
 pub mod ticker;
 pub mod timeline;
+pub mod volley;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -27,12 +29,15 @@ use crate::host::Host;
 
 pub use bulk::{Bulk, BulkReport, BulkRun, Length};
 pub use datagrams::{Datagrams, DatagramsReport, DatagramsRun};
-pub use flood::{Flood, FloodReport};
+pub use flood::{Flood, FloodReport, FloodRun};
 pub use keystrokes::Keystrokes;
 pub use outcome::Outcome;
+pub use round_trip::{Probe, RoundTrips};
 pub use tcp_state::TcpState;
 pub use ticker::{Ticker, TickerReport, TickerRun};
 pub use timeline::{Gap, Stall, Timeline};
+pub use volley::search::{RateFound, highest_rate};
+pub use volley::{Range, Volley, VolleyReport};
 
 /// Two hosts, and the address under which the first reaches the second.
 #[derive(Clone, Debug)]

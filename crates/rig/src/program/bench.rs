@@ -84,7 +84,7 @@ fn measure(driver: Driver, round: u32, arguments: &BenchArguments) -> Result<Run
     world.cable((&near, "198.18.0.1/30"), (&far, "198.18.0.2/30"))?;
     let tunnel = Tunnel::establish(driver, &near, &far)?;
     let line = tunnel.line()?;
-    let flood = Flood { warm_up: WARM_UP, duration: arguments.time }.run(&line)?;
+    let flood = Flood { up: 1, down: 0 }.start(&line, WARM_UP)?.measure(arguments.time)?;
     let iperf3_bits_per_second = arguments.iperf3.then(|| iperf3(&line, arguments.time)).transpose()?;
     Ok(Run { tunnel: driver, round, flood, iperf3_bits_per_second })
 }
