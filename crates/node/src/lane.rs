@@ -81,6 +81,9 @@ const ELSEWHERE_NOTICE_INTERVAL: Duration = Duration::from_millis(20);
 /// peer is away, and packets meanwhile have nothing new to say.
 const AGING_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// A lane without a packet for this long is quiet.
+pub(crate) const QUIET: Duration = Duration::from_millis(200);
+
 /// Sessions of which is told what arrived: the one in use, the one before, and one that is just beginning.
 const SESSIONS_TOLD: usize = 3;
 
@@ -171,13 +174,30 @@ impl Lane {
         data && self.owed.unacknowledged.begin(now)
     }
 
-    /// What is pending now. The caller's timers must run for exactly this; what is not pending is disarmed, and the
-    /// next stamp of its kind wakes the node.
+    /// What the caller's timers must run for, exactly: what is pending, or may be by the time they fire. What is not in
+    /// the answer is not armed, so the next stamp of its kind wakes the node.
     ///
-    /// Only what is in the answer stays armed: if a worker clears a stamp and sets it again without waking the node,
-    /// the timer of the older one fires, and the node looks here again.
+    /// If a worker clears a stamp and sets it again without waking the node, the timer of an older one fires, and the
+    /// node looks here again.
     pub(crate) fn watch(&self) -> Pending {
-        Pending { unanswered: self.owed.unanswered.watch(), unacknowledged: self.owed.unacknowledged.watch() }
+        Pending {
+            unanswered: self.owed.unanswered.watch(self.last_data_sent()),
+            unacknowledged: self.owed.unacknowledged.watch(self.last_received()),
+        }
+    }
+
+    /// Disarms what has been quiet for a while: as long as traffic flows, nobody needs to be woken for it, however often
+    /// answers come.
+    ///
+    /// The caller's timers run longer than [`QUIET`] after what they are for.
+    pub(crate) fn rest(&self, now: Instant) {
+        let quiet = |last: Option<Instant>| last.is_none_or(|last| now >= last + QUIET);
+        if quiet(self.last_data_sent()) {
+            self.owed.unanswered.rest();
+        }
+        if quiet(self.last_received()) {
+            self.owed.unacknowledged.rest();
+        }
     }
 
     /// Whether traffic from an unexpected source is worth a notice now.
@@ -292,26 +312,38 @@ mod tests {
     fn a_stamp_is_disarmed_only_when_it_is_not_pending() {
         let lane = Lane::new(PeerId(0));
         lane.stamp_received(true, true, T1);
+        lane.rest(T2);
         assert_eq!(lane.watch(), Pending { unanswered: None, unacknowledged: Some(T1) });
         assert!(!lane.owed.unacknowledged.arm(), "still armed: an answer is owed");
         assert!(lane.stamp_sent(true, T1), "that the other kind is watched does not help this one");
         lane.stamp_received(false, true, T1);
 
         lane.stamp_sent(false, T2);
+        lane.rest(T2);
         assert_eq!(lane.watch(), Pending::default());
         assert!(lane.stamp_received(true, true, T2), "quiet, so the next packet wakes the node");
     }
 
     #[test]
-    fn what_keeps_a_lane_armed_is_what_the_node_is_told_to_watch() {
+    fn as_long_as_traffic_flows_answers_and_new_questions_wake_nobody() {
         let lane = Lane::new(PeerId(0));
-        lane.stamp_sent(true, T1);
-        let watched = lane.watch();
-        // Workers answer and ask again before the node has set its timers.
-        lane.stamp_received(false, true, T2);
-        assert!(!lane.stamp_sent(true, T2), "armed, so nobody tells the node");
+        assert!(lane.stamp_sent(true, T1));
+        let woken = (1..1_000).filter(|round| {
+            let now = T1 + Duration::from_millis(*round);
+            lane.stamp_received(true, true, now);
+            let stirred = lane.stamp_sent(true, now);
+            lane.rest(now);
+            assert_eq!(lane.watch().unanswered, Some(now), "and the timers run for the newest");
+            stirred
+        });
+        assert_eq!(woken.count(), 0);
 
-        assert_eq!(watched.unanswered, Some(T1), "and so its timer must run all the same");
+        let last = T1 + Duration::from_millis(999);
+        lane.stamp_received(false, true, last);
+        assert_eq!(lane.watch().unanswered, Some(last), "nothing is pending, but might be soon");
+        lane.rest(last + QUIET);
+        assert_eq!(lane.watch().unanswered, None);
+        assert!(lane.stamp_sent(true, last + QUIET));
     }
 
     #[test]

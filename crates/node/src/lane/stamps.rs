@@ -42,15 +42,25 @@ impl Stamp {
         !self.armed.load(Ordering::SeqCst) && !self.armed.swap(true, Ordering::SeqCst)
     }
 
-    /// See [`Lane::watch`](super::Lane::watch).
-    pub(super) fn watch(&self) -> Option<Instant> {
+    /// Since when what the node's timers run for: what is pending; or, while the stamp is armed all the same, `latest`,
+    /// before which nothing that is pending by now can have begun.
+    pub(super) fn watch(&self, latest: Option<Instant>) -> Option<Instant> {
+        if !self.armed.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.since().or(latest)
+    }
+
+    /// Disarms the stamp unless it is pending: the next one of its kind wakes the node.
+    pub(super) fn rest(&self) {
+        if self.since().is_some() {
+            return;
+        }
         self.armed.store(false, Ordering::SeqCst);
         // A worker may have stamped before the store and have seen the flag: look after it.
-        let since = moment(&self.since);
-        if since.is_some() {
+        if self.since().is_some() {
             self.armed.store(true, Ordering::SeqCst);
         }
-        since
     }
 }
 

@@ -19,9 +19,14 @@ use core::net::SocketAddr;
 use stead_wire::options::ChallengeToken;
 use stead_wire::time::{Duration, Instant};
 
+use crate::lane::QUIET;
+
 /// How long a packet may go unanswered before a challenge follows it: two round trips, within these bounds. The lower
 /// one is longer than what a TCP delays an acknowledgement on most systems.
 const UNANSWERED: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(500));
+
+// Timers run for what a lane that is not yet quiet may be asked for next.
+const _: () = assert!(QUIET.as_micros() <= UNANSWERED.0.as_micros());
 
 /// Time between two challenges of one question: one and a half round trips, within these bounds.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(300));

@@ -24,7 +24,7 @@ const LAST_RESORT_AFTER: u32 = 4;
 
 impl Peer {
     /// The next moment at which something is to be done for this peer, and what. If nothing is pending in the
-    /// lane, the next packet wakes us.
+    /// lane nor was lately, the next packet wakes us.
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, Wake)> {
         let pending = self.lane.watch();
         let owes = pending.unacknowledged.map(|since| since + KEEPALIVE_TIMEOUT);
@@ -83,6 +83,7 @@ impl Peer {
         self.prove_standby(turn);
         self.try_barred(turn);
         self.end_search(turn);
+        self.lane.rest(turn.now);
         // The resumption takes its own steps whenever the peer settles.
         turn.path.forget_old(self.about.id, turn.now);
     }
