@@ -3,12 +3,18 @@
 //! Of the two hosts one is fixed and reachable, the other may move and knows where to find it. Inside, the
 //! mover is 10.77.0.1 and fd77::1, the fixed host 10.77.0.2 and fd77::2.
 
+mod boringtun;
 mod driver;
 mod end;
 mod forwarder;
+mod gotatun;
+mod nebula;
+mod openvpn;
 mod setup;
 mod stead;
 mod system;
+mod tinc;
+mod wireguard;
 pub(crate) mod wireguard_go;
 
 use std::time::Duration;
@@ -195,6 +201,7 @@ impl Tunnel {
             let logs: Vec<String> = [&self.mover, &self.fixed].into_iter().filter_map(End::printed).collect();
             RigError::Tunnel(format!("{} carries nothing: {error}\n{}", self.mover.driver, logs.concat()))
         };
-        self.line_over(self.mover.usable_family())?.connect().map(drop).map_err(printed)
+        self.line_over(self.mover.usable_family())?.connect().map(drop).map_err(printed)?;
+        [&self.mover, &self.fixed].into_iter().try_for_each(|end| (end.driver.system().settle)(end))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::system::{Program, Running, System};
-use super::{forwarder, stead, wireguard_go};
+use super::{boringtun, forwarder, gotatun, nebula, openvpn, stead, tinc, wireguard_go};
 
 /// Makes the table: what a [`Driver`] is for users of the rig, and the row behind each.
 macro_rules! systems {
@@ -35,8 +35,20 @@ systems! {
     SteadForgetful => stead::FORGETFUL,
     /// The same, with a plain WireGuard at the fixed host.
     SteadPlainPeer => stead::PLAIN_PEER,
+    /// The same, told to use ChaCha20-Poly1305 and no AES.
+    SteadChacha => stead::CHACHA,
     /// WireGuard in user space, from the distribution.
     WireguardGo => wireguard_go::SYSTEM,
+    /// WireGuard in user space, from crates.io.
+    Boringtun => boringtun::SYSTEM,
+    /// WireGuard in user space, from crates.io: a younger relative of boringtun.
+    Gotatun => gotatun::SYSTEM,
+    /// An overlay of certificates and lighthouses, from the distribution.
+    Nebula => nebula::SYSTEM,
+    /// TLS and AES-256-GCM in user space, from the distribution.
+    Openvpn => openvpn::SYSTEM,
+    /// A mesh of the older kind, from the distribution.
+    Tinc => tinc::SYSTEM,
     /// Packets in UDP datagrams as they are: no cryptography, no roaming.
     Forwarder => forwarder::SYSTEM,
     /// None: the hosts speak to each other's real addresses.

@@ -49,7 +49,7 @@ impl Keys {
 }
 
 /// The addresses of one side inside the tunnel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Inner {
     number: u8,
 }
@@ -92,4 +92,24 @@ pub(crate) fn write_secret(host: &Host, name: &str, text: String) -> Result<Path
     })?;
     written.map_err(RigError::io(doing))?;
     Ok(path)
+}
+
+/// Makes an empty directory below the host's [`DIRECTORY`] that only root may read, and returns its path there.
+pub(super) fn fresh_directory(host: &Host, name: &str) -> Result<PathBuf, RigError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let path = PathBuf::from(DIRECTORY).join(name);
+    let (target, doing) = (path.clone(), format!("{}: make {}", host.name(), path.display()));
+    let made = host.call(move || {
+        // Of whatever tunnel the host had before.
+        let _was_none = std::fs::remove_dir_all(&target);
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&target)
+    })?;
+    made.map_err(RigError::io(doing))?;
+    Ok(path)
+}
+
+/// What a file of the host holds.
+pub(super) fn read(host: &Host, path: PathBuf) -> Result<String, RigError> {
+    let doing = format!("{}: read {}", host.name(), path.display());
+    host.call(move || std::fs::read_to_string(path))?.map_err(RigError::io(doing))
 }

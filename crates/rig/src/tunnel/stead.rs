@@ -45,9 +45,12 @@ pub(super) const AS_IT_IS: System = variant("stead", |host, setup| start(host, s
 /// Told to keep nothing for a move.
 pub(super) const FORGETFUL: System =
     variant("stead-forgetful", |host, setup| start(host, setup, KEEPS_NOTHING));
+/// Without AES.
+pub(super) const CHACHA: System = variant("stead-chacha", |host, setup| start(host, setup, NO_AES));
 /// Towards a WireGuard that knows nothing of stead, at the fixed host.
 pub(super) const PLAIN_PEER: System = System {
-    opposite: &[Driver::WireguardGo],
+    // The fastest first.
+    opposite: &[Driver::Gotatun, Driver::WireguardGo, Driver::Boringtun],
     ..variant("stead-plain-peer", |host, setup| start(host, setup, ""))
 };
 
@@ -107,6 +110,8 @@ fn configuration(setup: &Setup, further: &str, socket: &str) -> String {
 
 /// Said of a program that is to keep nothing for a move.
 const KEEPS_NOTHING: &str = "resend: off\nsuspension:\n  tcp: off\n";
+/// Said of a program that is to seal with ChaCha20-Poly1305 whatever the processor offers.
+const NO_AES: &str = "cipher: chacha20-poly1305\n";
 const INTERFACE: &str = "stead0";
 const SHARED_KEY_FILE: &str = "shared.psk";
 /// What the program prints once it carries traffic.

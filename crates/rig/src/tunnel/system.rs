@@ -32,6 +32,8 @@ pub(super) struct System {
     pub(super) preshared_key: fn() -> Result<Option<Command>, RigError>,
     /// Starts one end and returns once it is ready for the other.
     pub(super) start: fn(&Host, &Setup) -> Result<Running, RigError>,
+    /// Waits, once both ends run, until one of them is as fast as it will be.
+    pub(super) settle: fn(&End) -> Result<(), RigError>,
     /// Does by hand what the mover cannot do by itself after a move, and says so.
     pub(super) follow: fn(&End, &Host, &Move) -> Result<Option<String>, RigError>,
 }
@@ -51,6 +53,7 @@ impl System {
             keys: |_, _| Ok(Keys::default()),
             preshared_key: || Ok(None),
             start,
+            settle: |_| Ok(()),
             follow: |_, _, _| Ok(None),
         }
     }
@@ -98,6 +101,11 @@ impl Program {
     /// A program of a Debian package.
     pub(super) const fn debian(name: &'static str, package: &'static str) -> Self {
         Self { name, source: Source::Debian(package) }
+    }
+
+    /// A program of a crate, in the version that is known to work.
+    pub(super) const fn from_crate(name: &'static str, package: &'static str, version: &'static str) -> Self {
+        Self { name, source: Source::Crate { name: package, version } }
     }
 
     /// Where it is: on `PATH`, else where `scripts/bench` installs crates, in the directory of this build.

@@ -1,36 +1,15 @@
-//! The distribution's wireguard-go as the tunnel, configured with `wg`.
+//! The distribution's wireguard-go.
 
-use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use super::End;
-use super::setup::{Keys, PORT, Setup, write_secret};
 use super::system::{Program, System};
-use crate::address::{Family, Prefix};
+use super::wireguard::{self, INTERFACE, WG};
 use crate::error::RigError;
 use crate::host::Host;
-use crate::moves::Move;
-use crate::netlink::Route;
 use crate::process::Process;
 
-pub(super) const SYSTEM: System = System {
-    programs: &[Program::debian("wireguard-go", "wireguard-go"), WG],
-    keys: |host, _| Keys::printed(host, wg(&["genkey"]), wg(&["pubkey"])),
-    preshared_key: || Ok(Some(wg(&["genpsk"]))),
-    follow,
-    ..System::new("wireguard-go", |host, setup| Ok(start(host, setup)?.into()))
-};
-
-const WG: Program = Program::debian("wg", "wireguard-tools");
-
-fn start(host: &Host, setup: &Setup) -> Result<Process, RigError> {
-    let own = [(Family::V4, 24), (Family::V6, 64)]
-        .map(|(family, length)| Prefix { address: setup.inner.address(family), length }.to_string());
-    launch(host, configuration(setup), &own, &[])
-}
+pub(super) const SYSTEM: System =
+    wireguard::system("wireguard-go", &[PROGRAM, WG], |host, setup| wireguard::start(host, setup, command()));
 
 /// Starts it with a configuration that `wg setconf` reads, addresses of its own, and routes to its peers.
 pub(crate) fn launch(
@@ -39,91 +18,13 @@ pub(crate) fn launch(
     own: &[String],
     peers: &[String],
 ) -> Result<Process, RigError> {
-    // What it left if it was killed would stand in the way of the next one.
-    host.call(|| std::fs::remove_file(CONTROL).ok())?;
-    let mut command = Command::new("wireguard-go");
-    command.args(["-f", INTERFACE]).env("LOG_LEVEL", "error");
-    let process = host.spawn(command)?;
-    await_control(host, &process)?;
-
-    let settings = write_secret(host, "wg.conf", configuration)?;
-    host.output(wg(&["setconf", INTERFACE, &settings.to_string_lossy()]))?;
-    let parsed = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<Prefix>, _>>();
-    let (own, peers) = (parsed(own)?, parsed(peers)?);
-    host.inside(move |inside| {
-        inside.set_mtu(INTERFACE, MTU)?;
-        inside.set_up(INTERFACE)?;
-        own.into_iter().try_for_each(|place| inside.add_address(INTERFACE, place))?;
-        peers.into_iter().try_for_each(|to| {
-            inside.add_route(&Route { to, via: None, interface: INTERFACE.to_owned(), metric: None })
-        })
-    })?;
-    Ok(process)
+    wireguard::launch(host, command(), configuration, own, peers)
 }
 
-/// Gives the mover the fixed host's other endpoint if the family of the old one is gone.
-fn follow(mover: &End, fixed: &Host, step: &Move) -> Result<Option<String>, RigError> {
-    let known = mover.host.output(wg(&["show", INTERFACE, "endpoints"]))?;
-    let known_family = if known.contains('[') { Family::V6 } else { Family::V4 };
-    if step.arrived_with(known_family) {
-        return Ok(None);
-    }
-    let family = if step.arrived_with(Family::V4) { Family::V4 } else { Family::V6 };
-    let Some(address) = fixed.address(family) else { return Ok(None) };
-    let endpoint = SocketAddr::new(address, PORT).to_string();
-    mover.host.output(wg(&["set", INTERFACE, "peer", &mover.setup.peer.key, "endpoint", &endpoint]))?;
-    Ok(Some(format!("endpoint set to {endpoint}")))
+fn command() -> Command {
+    let mut command = PROGRAM.command(&["-f", INTERFACE]);
+    command.env("LOG_LEVEL", "error");
+    command
 }
 
-/// A command of `wg`.
-fn wg(arguments: &[&str]) -> Command {
-    WG.command(arguments)
-}
-
-fn configuration(setup: &Setup) -> String {
-    let peer = &setup.peer;
-    let mut text = format!(
-        "[Interface]\nPrivateKey = {secret}\nListenPort = {PORT}\n\
-         [Peer]\nPublicKey = {public}\nAllowedIPs = {v4}/32, {v6}/128\n",
-        secret = setup.own.secret,
-        public = peer.key,
-        v4 = peer.inner.address(Family::V4),
-        v6 = peer.inner.address(Family::V6),
-    );
-    let keepalive = setup.keepalive.map(|interval| interval.as_secs().max(1).to_string());
-    let further = [
-        ("Endpoint", peer.endpoints.first()),
-        ("PresharedKey", setup.preshared_key.as_ref()),
-        ("PersistentKeepalive", keepalive.as_ref()),
-    ];
-    for (key, value) in further {
-        if let Some(value) = value {
-            text += &format!("{key} = {value}\n");
-        }
-    }
-    text
-}
-
-fn await_control(host: &Host, process: &Process) -> Result<(), RigError> {
-    let started = Instant::now();
-    while !host.call(|| Path::new(CONTROL).exists())? {
-        if started.elapsed() > READY_PATIENCE {
-            return Err(RigError::NotReady {
-                host: host.name().to_owned(),
-                program: "wireguard-go".to_owned(),
-                wanted: CONTROL.to_owned(),
-                waited: READY_PATIENCE,
-                log: process.log(),
-            });
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    Ok(())
-}
-
-const INTERFACE: &str = "wg0";
-const CONTROL: &str = "/run/wireguard/wg0.sock";
-/// What every WireGuard uses on a link of 1500: room for IPv6, UDP and the transport message.
-const MTU: u32 = 1420;
-/// It takes milliseconds.
-const READY_PATIENCE: Duration = Duration::from_secs(10);
+const PROGRAM: Program = Program::debian("wireguard-go", "wireguard-go");
