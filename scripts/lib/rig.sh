@@ -49,7 +49,12 @@ build_release() {
   cargo build --release --locked -p stead -p stead-rig
 }
 
+# rig: where the rig's program is.
+rig() {
+  printf '%s\n' "${CARGO_TARGET_DIR:-target}/release/stead-rig"
+}
+
 # run_rig COMMAND ARGUMENT...: in place of this shell, so that a signal reaches the rig itself.
 run_rig() {
-  exec "${CARGO_TARGET_DIR:-target}/release/stead-rig" "$@"
+  exec "$(rig)" "$@"
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod both_move;
 mod demo;
+mod lacking;
 mod moves;
 mod nat_pairs;
 mod outages;
@@ -55,6 +56,8 @@ enum Command {
     /// A host goes from network to network every few seconds, with a download and a call under way; beside it one that
     /// stays.
     Roam(RoamArguments),
+    /// Which programs the tunnels need that are not installed: one a line, with where it comes from; for scripts.
+    Lacking(lacking::Arguments),
 }
 
 #[derive(Args, Debug)]
@@ -314,6 +317,10 @@ fn run(command: &Command) -> Result<bool, RigError> {
             let report = roam::run(arguments, &terminal)?;
             terminal.json(arguments.json, &report);
             Ok(report.held)
+        }
+        Command::Lacking(arguments) => {
+            lacking::run(arguments, &terminal);
+            Ok(true)
         }
         Command::Sweep(arguments) => {
             let report = run::sweep(arguments, &terminal)?;

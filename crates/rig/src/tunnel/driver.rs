@@ -86,6 +86,14 @@ impl Driver {
         self.opposite().map(drop)
     }
 
+    /// The programs that are to be installed before it can run here.
+    #[must_use]
+    pub fn lacking(self) -> Vec<&'static Program> {
+        let own = self.programs().iter().filter(|program| program.find().is_none());
+        let opposite = self.system().opposite.first().filter(|_| self.opposite().is_err());
+        own.chain(opposite.into_iter().flat_map(|driver| driver.lacking())).collect()
+    }
+
     /// What the fixed host runs: the same, unless the row names others.
     pub(super) fn opposite(self) -> Result<Self, String> {
         let Some((first, others)) = self.system().opposite.split_first() else { return Ok(self) };
@@ -128,6 +136,14 @@ mod tests {
     fn every_system_is_found_by_a_name_of_its_own() {
         for driver in Driver::ALL {
             assert_eq!(driver.name().parse(), Ok(*driver));
+        }
+    }
+
+    #[test]
+    fn what_lacks_nothing_can_run_and_nothing_else_can() {
+        for driver in Driver::ALL.iter().filter(|driver| !driver.is_stead()) {
+            let lacking = driver.lacking();
+            assert_eq!(lacking.is_empty(), driver.check().is_ok(), "{driver}: {lacking:?}");
         }
     }
 
