@@ -4,10 +4,12 @@
 //! left to whoever ends the connection; what is made or changed here has a right one.
 
 mod bare;
+mod mss;
 mod restamp;
 mod sequence;
 
 pub use self::bare::BareAcknowledgement;
+pub use self::mss::{clamp as clamp_mss, invites_longer};
 pub use self::restamp::restamp;
 pub use self::sequence::Sequence;
 use crate::ip::{IpHeaders, TcpFlags};
@@ -105,6 +107,7 @@ const FIXED_LEN: usize = 20;
 mod kind {
     pub(super) const END: u8 = 0;
     pub(super) const NO_OPERATION: u8 = 1;
+    pub(super) const MSS: u8 = 2;
     pub(super) const WINDOW_SCALE: u8 = 3;
     pub(super) const TIMESTAMPS: u8 = 8;
     pub(super) const MD5: u8 = 19;
@@ -158,4 +161,4 @@ fn decode_timestamps(content: &[u8]) -> Option<Timestamps> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

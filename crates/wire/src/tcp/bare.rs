@@ -3,6 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::{FIXED_LEN, Sequence, Timestamps, kind};
+use crate::checksum::{folded, sum};
 use crate::ip::Protocol;
 
 /// A segment without data, with the ACK flag and nothing else.
@@ -46,7 +47,7 @@ impl BareAcknowledgement {
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return None,
         };
-        let pseudo = pseudo + u32::from(Protocol::TCP.0) + segment.len() as u32;
+        let pseudo = pseudo + u64::from(Protocol::TCP.0) + segment.len() as u64;
         let checksum = !folded(pseudo + sum(&segment));
         let at = packet.len() + 16;
         packet.extend(segment);
@@ -82,15 +83,3 @@ const DONT_FRAGMENT: u8 = 0x40;
 
 /// What most systems begin with.
 const HOPS: u8 = 64;
-
-/// RFC 1071, for the few bytes of headers.
-fn sum(bytes: &[u8]) -> u32 {
-    let (words, rest) = bytes.as_chunks::<2>();
-    let words: u32 = words.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
-    words + rest.first().map_or(0, |last| u32::from(*last) << 8)
-}
-
-fn folded(sum: u32) -> u16 {
-    let sum = (sum & 0xffff) + (sum >> 16);
-    ((sum & 0xffff) + (sum >> 16)) as u16
-}

@@ -1,6 +1,7 @@
 //! Changes a segment's timestamp without touching the rest.
 
 use super::{FIXED_LEN, Sequence, is_guarded, kind};
+use crate::checksum::amend;
 use crate::ip::IpHeaders;
 
 /// Sets the TSval of a segment to `value` and mends the checksum (RFC 1624). False, and nothing changes, if it has
@@ -39,13 +40,6 @@ fn place(packet: &[u8], headers: &IpHeaders) -> Option<usize> {
         }
     }
     None
-}
-
-/// The checksum after one 16-bit word changed from `before` to `after` (RFC 1624 equation 3).
-fn amend(checksum: u16, before: u16, after: u16) -> u16 {
-    let sum = u32::from(!checksum) + u32::from(!before) + u32::from(after);
-    let sum = (sum & 0xffff) + (sum >> 16);
-    !((sum & 0xffff) + (sum >> 16)) as u16
 }
 
 /// Where a TCP header has its checksum.

@@ -22,7 +22,7 @@ fn read(packet: &[u8]) -> Segment {
 }
 
 /// Sums pseudo-header and segment: all ones if the checksum is right.
-fn is_intact(packet: &[u8]) -> bool {
+pub(crate) fn is_intact(packet: &[u8]) -> bool {
     let headers = IpHeaders::parse(packet).unwrap();
     let (addresses, segment) = (
         match packet[0] >> 4 {
