@@ -253,7 +253,7 @@ mod tests {
 
     fn transmit(local: &str) -> Transmit {
         let (local, remote) = (Some(local.parse().unwrap()), "192.0.2.1:7".parse().unwrap());
-        Transmit { remote, local, datagram: vec![4, 0, 0, 0] }
+        Transmit { remote, local, datagram: vec![4, 0, 0, 0], whole: false }
     }
 
     fn ends(local: &str) -> Ends {

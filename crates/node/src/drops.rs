@@ -86,6 +86,10 @@ reasons! {
     NoRoute = "no-route",
     /// An outbound packet for a peer whose attachment point nobody knows yet.
     NoEndpoint = "no-endpoint",
+    /// A packet that is longer than its path takes and may not be cut; its sender was told, or was told lately.
+    TooLongForPath = "too-long-for-path",
+    /// A sealed message that was lost, and is longer than the path takes by now.
+    TooLongToResend = "too-long-to-resend",
     /// Held packets beyond the bound: the oldest of datagrams, the highest sequence numbers of TCP.
     HeldOverflow = "held-overflow",
     /// Held packets, no TCP, of a peer that did not come back in time.

@@ -72,6 +72,11 @@ pub enum Happening {
         /// How many connections moved with it.
         connections: usize,
     },
+    /// The active path takes packets up to another length than before.
+    PathTakes {
+        /// The longest, in bytes.
+        longest: usize,
+    },
     /// This host's own filter refuses datagrams to the peer; it is tried again until it does not.
     Refused {
         /// From where to where.
@@ -209,6 +214,7 @@ impl fmt::Display for Happening {
             Self::Refused { ends } => {
                 write!(f, "This host's filter refuses datagrams {ends}; allow UDP there, and the answers")
             }
+            Self::PathTakes { longest } => write!(f, "Path takes packets up to {longest} bytes"),
             Self::PathUnproven { remote } => {
                 write!(f, "No answer from {remote}; the path stays where it was")
             }

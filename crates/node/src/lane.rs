@@ -32,6 +32,7 @@ pub(crate) struct Lane {
     way: ArcSwap<Way>,
     elsewhere_noticed: AtomicU64,
     aging_noticed: AtomicU64,
+    too_long_noticed: AtomicU64,
     owed: Owed,
     sent: Direction,
     received: Direction,
@@ -58,6 +59,8 @@ pub(crate) struct Pending {
     pub(crate) unanswered: Option<Instant>,
     /// Since when data came from the peer without anything going back.
     pub(crate) unacknowledged: Option<Instant>,
+    /// Since when packets have gone that may be too long for the path, without anybody asking.
+    pub(crate) long: Option<Instant>,
 }
 
 /// What a lane has counted.
@@ -84,6 +87,10 @@ const AGING_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 /// A lane without a packet for this long is quiet.
 pub(crate) const QUIET: Duration = Duration::from_millis(200);
 
+/// At most one packet that is too long and may not be cut is given to the node per this long and peer: it tells the
+/// sender, and one that does not listen must not keep it busy.
+const TOO_LONG_NOTICE_INTERVAL: Duration = Duration::from_millis(5);
+
 /// Sessions of which is told what arrived: the one in use, the one before, and one that is just beginning.
 const SESSIONS_TOLD: usize = 3;
 
@@ -94,6 +101,7 @@ impl Lane {
             way: ArcSwap::default(),
             elsewhere_noticed: AtomicU64::new(0),
             aging_noticed: AtomicU64::new(0),
+            too_long_noticed: AtomicU64::new(0),
             owed: Owed::default(),
             sent: Direction::default(),
             received: Direction::default(),
@@ -143,8 +151,8 @@ impl Lane {
     /// Replaces the active path alone; what may flow is decided later.
     pub(crate) fn repoint(&self, active: &Arc<Attachment>) {
         let way = self.way();
-        let (session, awaited, flow) = (way.session.clone(), way.awaited, way.flow);
-        self.set_way(Way { session, active: Some(Arc::clone(active)), awaited, flow });
+        let (session, awaited, flow, longest) = (way.session.clone(), way.awaited, way.flow, way.longest);
+        self.set_way(Way { session, active: Some(Arc::clone(active)), awaited, flow, longest });
     }
 
     /// Stamps an authenticated datagram to the peer; with `data`, one that expects an answer.
@@ -159,6 +167,21 @@ impl Lane {
         }
         put(&self.sent.data, now);
         self.owed.unanswered.begin(now)
+    }
+
+    /// Stamps a packet that may be too long for the path. Returns whether the node must be woken.
+    pub(crate) fn stamp_long(&self, now: Instant) -> bool {
+        self.owed.long.begin(now.as_micros().max(1))
+    }
+
+    /// Since when such packets have gone without anybody asking whether they arrive.
+    pub(crate) fn long_since(&self) -> Option<Instant> {
+        self.owed.long.since()
+    }
+
+    /// It is being asked.
+    pub(crate) fn forget_long(&self) {
+        self.owed.long.clear();
     }
 
     /// Stamps an authenticated datagram from the peer; with `data`, one that deserves an answer. What came from
@@ -183,6 +206,7 @@ impl Lane {
         Pending {
             unanswered: self.owed.unanswered.watch(self.last_data_sent()),
             unacknowledged: self.owed.unacknowledged.watch(self.last_received()),
+            long: self.owed.long.look(),
         }
     }
 
@@ -203,6 +227,11 @@ impl Lane {
     /// Whether traffic from an unexpected source is worth a notice now.
     pub(crate) fn notice_elsewhere(&self, now: Instant) -> bool {
         due(&self.elsewhere_noticed, ELSEWHERE_NOTICE_INTERVAL, now)
+    }
+
+    /// Whether a packet that is too long and may not be cut is worth the node's time now.
+    pub(crate) fn notice_too_long(&self, now: Instant) -> bool {
+        due(&self.too_long_noticed, TOO_LONG_NOTICE_INTERVAL, now)
     }
 
     /// Whether an old session is worth a notice now.
@@ -313,7 +342,7 @@ mod tests {
         let lane = Lane::new(PeerId(0));
         lane.stamp_received(true, true, T1);
         lane.rest(T2);
-        assert_eq!(lane.watch(), Pending { unanswered: None, unacknowledged: Some(T1) });
+        assert_eq!(lane.watch(), Pending { unacknowledged: Some(T1), ..Pending::default() });
         assert!(!lane.owed.unacknowledged.arm(), "still armed: an answer is owed");
         assert!(lane.stamp_sent(true, T1), "that the other kind is watched does not help this one");
         lane.stamp_received(false, true, T1);

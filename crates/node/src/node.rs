@@ -81,13 +81,18 @@ impl Node {
     /// An inner packet from the TUN that the packet path could not send by itself.
     pub fn handle_packet(&mut self, packet: &[u8], now: Instant) {
         let path = Arc::clone(&self.ground.path);
-        match path.outbound(&mut FlowCursor::default(), packet, 1, now) {
+        match path.outbound(&mut FlowCursor::default(), packet, (1, packet.len()), now) {
             Outbound::Send(mut grant) => {
                 let mut message = crate::peer::layout(packet, path.mtu());
                 grant.seal(&mut message);
                 path.keep(grant.peer(), &message, now);
                 let (remote, local) = (grant.remote(), grant.local());
-                self.ground.outbox.transmits.push_back(Transmit { remote, local, datagram: message });
+                self.ground.outbox.transmits.push_back(Transmit {
+                    remote,
+                    local,
+                    datagram: message,
+                    whole: false,
+                });
                 if let Some(notice) = grant.take_notice() {
                     self.handle_notice(notice, now);
                 }
@@ -163,6 +168,17 @@ impl Node {
             ids.filter(|(_, peer)| peer.may_be_at(remote)).map(|(id, _)| id).collect();
         for id in concerned {
             self.with_peer(id, now, |peer, turn| peer.on_refused(remote, local, turn));
+        }
+    }
+
+    /// The system believes that an IP packet of more than `mtu` bytes does not get to `remote` whole: a router said so,
+    /// or somebody in its name. It is asked whether that is so.
+    pub fn handle_mtu_hint(&mut self, remote: SocketAddr, mtu: usize, now: Instant) {
+        let ids = (0..).map(PeerId).zip(&self.peers);
+        let concerned: Vec<PeerId> =
+            ids.filter(|(_, peer)| peer.active_remote() == Some(remote)).map(|(id, _)| id).collect();
+        for id in concerned {
+            self.with_peer(id, now, |peer, turn| peer.on_mtu_hint(remote, mtu, turn));
         }
     }
 

@@ -14,6 +14,7 @@ mod negotiation;
 mod non_migrator;
 mod options;
 mod orders;
+mod path_mtu;
 mod paths;
 mod refusal;
 mod requests;
@@ -39,6 +40,7 @@ use self::liveness::Liveness;
 use self::migrator::Migrator;
 use self::negotiation::Negotiation;
 use self::non_migrator::NonMigrator;
+use self::path_mtu::PathMtu;
 use self::paths::Paths;
 use self::refusal::Barred;
 use self::requests::Requests;
@@ -52,6 +54,7 @@ use crate::settings::{PeerSettings, Prefix};
 use crate::turn::Turn;
 
 pub use self::negotiation::PeerKind;
+pub(crate) use self::path_mtu::{FLOOR, PathMtu as PeerPathMtu};
 pub use self::refusal::Refusal;
 pub use self::resumption::ResumptionStatus;
 pub(crate) use self::sealing::{plain as layout, send};
@@ -66,6 +69,7 @@ pub(crate) struct Peer {
     handshaking: Handshaking,
     negotiation: Negotiation,
     paths: Paths,
+    path_mtu: PathMtu,
     migrator: Migrator,
     non_migrator: NonMigrator,
     requests: Requests,
@@ -118,7 +122,7 @@ impl Moves {
 }
 
 impl Peer {
-    pub(crate) fn new(settings: PeerSettings, lane: Arc<Lane>, stage: Stage) -> Self {
+    pub(crate) fn new(settings: PeerSettings, lane: Arc<Lane>, stage: Stage, path_mtu: PathMtu) -> Self {
         let id = lane.peer();
         Self {
             handshaking: Handshaking::new(id, settings.public_key, settings.preshared_key),
@@ -132,6 +136,7 @@ impl Peer {
                 persistent_keepalive: settings.persistent_keepalive,
             },
             lane,
+            path_mtu,
             migrator: Migrator::default(),
             non_migrator: NonMigrator::default(),
             requests: Requests::default(),
@@ -178,6 +183,9 @@ impl Peer {
                 return;
             }
             self.search.get_or_insert(turn.now);
+        }
+        if self.lane.way().flow == Flow::Flowing && self.send_fitting(packet, turn) {
+            return;
         }
         self.stage.push(packet.to_vec(), turn.path, turn.now);
         self.want(turn);
@@ -255,6 +263,7 @@ impl Peer {
             _ => {}
         }
         turn.path.set_keeping(self.about.id, self.negotiation.kind() != PeerKind::Plain);
+        self.measure_path(turn);
         // What was lost and what was held goes before the workers may send anything newer.
         let ended = before.filter(|_| self.suspended.is_none()).map(|(_, since)| since);
         self.resume(ended, turn);
@@ -287,14 +296,15 @@ impl Peer {
         let waits = self.suspended.is_some() || self.resumption.holds();
         let flow =
             if waits || session.is_none() || active.is_none() { Flow::Held } else { self.negotiation.flow() };
+        let longest = self.longest(turn);
         let way = self.lane.way();
         let awaited = self.handshaking.awaited();
-        let same = (way.flow, way.awaited) == (flow, awaited)
+        let same = (way.flow, way.awaited, way.longest) == (flow, awaited, longest)
             && same_session(way.session.as_ref(), session.as_ref())
             && way.active == active;
         drop(way);
         if !same {
-            self.lane.set_way(Way { session, active, awaited, flow });
+            self.lane.set_way(Way { session, active, awaited, flow, longest });
             turn.path.set_flowing(self.about.id, flow != Flow::Held, turn.now);
         }
     }

@@ -190,7 +190,7 @@ mod tests {
     fn a_datagram_goes_to_the_service_with_its_slot_and_comes_back_as_it_was() {
         let relays = relays();
         let remote = SocketAddr::from(RelayAddress::new(3, SLOT));
-        let sent = Transmit { remote, local: None, datagram: vec![4, 0, 0, 0, 9, 9] };
+        let sent = Transmit { remote, local: None, datagram: vec![4, 0, 0, 0, 9, 9], whole: false };
 
         let mut relayed = relays.send(sent.clone()).expect("the relay is there");
         assert_eq!(relayed.remote, at("192.0.2.1:51821"));

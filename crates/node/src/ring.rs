@@ -105,14 +105,15 @@ impl PacketPath {
         }
     }
 
-    /// Copies of the first messages to the peer that are kept, were not sent before `since` and that `wanted` asks for,
+    /// Copies of the first messages to the peer that are kept, were not sent before `since` and that `wanted` asks for
+    /// by name and length,
     /// in the order in which they were sent: `most` bytes, the message that exceeds them included.
     pub(crate) fn kept(
         &self,
         peer: PeerId,
         most: usize,
         since: Instant,
-        mut wanted: impl FnMut(Key) -> bool,
+        mut wanted: impl FnMut(Key, usize) -> bool,
         now: Instant,
     ) -> Vec<Sent> {
         let ring = self.lane(peer).ring();
@@ -120,11 +121,12 @@ impl PacketPath {
         let chunks = ring.lock();
         let messages = chunks.iter().flat_map(|chunk| chunk.since(horizon));
         let mut bytes = 0;
-        let asked = messages.filter(|(key, _)| wanted(*key)).take_while(|(_, message)| {
-            let room = bytes < most;
-            bytes += message.len();
-            room
-        });
+        let asked =
+            messages.filter(|(key, message)| wanted(*key, message.len())).take_while(|(_, message)| {
+                let room = bytes < most;
+                bytes += message.len();
+                room
+            });
         asked.map(|(key, bytes)| Sent { key, datagram: chunk::restored(bytes) }).collect()
     }
 

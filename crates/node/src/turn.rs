@@ -58,7 +58,12 @@ pub(crate) struct Turn<'n> {
 impl Turn<'_> {
     /// Puts a datagram into the outbox.
     pub(crate) fn transmit(&mut self, remote: SocketAddr, local: Option<IpAddr>, datagram: Vec<u8>) {
-        self.out.transmits.push_back(Transmit { remote, local, datagram });
+        self.out.transmits.push_back(Transmit { remote, local, datagram, whole: false });
+    }
+
+    /// As [`transmit`](Self::transmit), a datagram that must not be cut on its way.
+    pub(crate) fn transmit_whole(&mut self, remote: SocketAddr, local: Option<IpAddr>, datagram: Vec<u8>) {
+        self.out.transmits.push_back(Transmit { remote, local, datagram, whole: true });
     }
 
     /// A session index that nobody uses.

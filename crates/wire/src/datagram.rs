@@ -21,4 +21,6 @@ pub struct Transmit {
     pub local: Option<IpAddr>,
     /// The UDP payload.
     pub datagram: Vec<u8>,
+    /// Whether it is lost rather than cut where it is too long for the network: it finds out how long datagrams may be.
+    pub whole: bool,
 }

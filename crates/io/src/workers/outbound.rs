@@ -85,7 +85,12 @@ impl Worker {
             return self.shared.drops.count(IoDrop::PacketTooBig, count as u64);
         }
         let packets = u32::try_from(count).unwrap_or(u32::MAX);
-        match self.shared.path.outbound(&mut self.cursor, segments.packet(), packets, now) {
+        match self.shared.path.outbound(
+            &mut self.cursor,
+            segments.packet(),
+            (packets, segments.full_len()),
+            now,
+        ) {
             Outbound::Send(grant) => self.send(grant, &segments, now).await,
             Outbound::Hold => self.hold(&segments),
             Outbound::Drop(reason) => trace!(%reason, "Packet dropped"),

@@ -4,12 +4,13 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use stead_wire::time::Instant;
 
-/// Since when something is owed either way.
+/// Since when something is owed either way, or a question.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(super) struct Owed {
     pub(super) unanswered: Stamp,
     pub(super) unacknowledged: Stamp,
+    pub(super) long: Stamp,
 }
 
 /// Since when something is owed, and whether a timer of the node runs for it.
@@ -49,6 +50,12 @@ impl Stamp {
             return None;
         }
         self.since().or(latest)
+    }
+
+    /// Since when it is pending; if it is not, it is disarmed.
+    pub(super) fn look(&self) -> Option<Instant> {
+        self.rest();
+        self.since()
     }
 
     /// Disarms the stamp unless it is pending: the next one of its kind wakes the node.

@@ -17,6 +17,8 @@ pub(crate) struct Way {
     pub(crate) awaited: Option<SessionIndex>,
     /// Whether packets may go straight out.
     pub(crate) flow: Flow,
+    /// The longest packet that the active path takes. What is longer goes to the node, which makes it fit.
+    pub(crate) longest: usize,
 }
 
 /// Whether a worker may send, or must give the packet to the node.

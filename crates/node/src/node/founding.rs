@@ -14,7 +14,7 @@ use super::ground::{Clock, Ground};
 use super::wakes::Wakes;
 use crate::attachment::{Cause, LocalAttachment};
 use crate::packet_path::{FlowCursor, PacketPath};
-use crate::peer::{Peer, Stage};
+use crate::peer::{Peer, PeerPathMtu, Stage};
 use crate::proxy::Proxy;
 use crate::routes::Routes;
 use crate::settings::{Prefix, Settings, SettingsError};
@@ -64,9 +64,11 @@ impl Node {
         let by_key = ids().zip(&configured).map(|(id, peer)| (peer.public_key, id)).collect();
         let (budget, rules) =
             (Arc::new(Budget::new(settings.suspension.memory)), settings.suspension.rules());
+        let mut fragments = random.stream("fragments");
         let peers = ids().zip(configured).map(|(id, peer)| {
             let stage = Stage::new(id, rules, Arc::clone(&budget));
-            Peer::new(peer, Arc::clone(path.lane(id)), stage)
+            let path_mtu = PeerPathMtu::new(path.mtu(), fragments.next_u32());
+            Peer::new(peer, Arc::clone(path.lane(id)), stage, path_mtu)
         });
         let peers = peers.collect();
         let ground = Ground {

@@ -77,6 +77,7 @@ impl Node {
         self.doorkeeper.admit(macs, sender, arrival.source, random, now).map_err(|refused| match refused {
             Refused::CookieRequired(reply) => {
                 self.ground.outbox.transmits.push_back(crate::notice::Transmit {
+                    whole: false,
                     remote: arrival.source,
                     local: arrival.local,
                     datagram: reply.to_vec(),

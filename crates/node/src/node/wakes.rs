@@ -41,6 +41,8 @@ pub enum Wake {
     Resumption,
     /// Packets have been held for too long.
     Held,
+    /// It is to be asked how long packets may be.
+    PathMtu,
     /// The host's filter refused a plain peer's datagrams: one is tried again.
     Refused,
     /// Connections of the table have been silent for too long.
@@ -66,6 +68,7 @@ impl fmt::Display for Wake {
             Self::Search => "search",
             Self::Resumption => "resumption",
             Self::Held => "held",
+            Self::PathMtu => "path-mtu",
             Self::Refused => "refused",
             Self::TableExpiry => "table-expiry",
         })

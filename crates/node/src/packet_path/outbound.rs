@@ -6,11 +6,13 @@ use stead_lct::{Attachment, Entry, OriginalSpecification};
 use stead_noise::session::Session;
 use stead_wire::ip::IpHeaders;
 use stead_wire::time::Instant;
+use stead_wire::{cut, tcp};
 
 use super::{FlowCursor, Grant, PacketPath};
 use crate::drops::Discard;
 use crate::lane::{Flow, Lane};
 use crate::notice::{Notice, Sighting};
+use crate::peer::FLOOR;
 
 /// What to do with an inner packet.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub enum Outbound {
     /// Seal and send it.
     Send(Grant),
     /// Cut it into plain packets and give each to [`Node::handle_packet`](crate::Node::handle_packet): its
-    /// peer has no session, is suspended, or is to be probed.
+    /// peer has no session, is suspended, or is to be probed; or the packets are too long for the path.
     Hold,
     /// Counted; forget it.
     Drop(Discard),
@@ -29,19 +31,27 @@ struct Departure<'p> {
     headers: IpHeaders,
     packet: &'p [u8],
     packets: u32,
+    /// Of those.
+    longest: usize,
 }
 
 impl PacketPath {
     /// Decides how an inner packet leaves.
     ///
-    /// `packet` is a whole IP packet or a super-packet that will be cut into `packets` datagrams; the
-    /// decision is made once for all of them.
-    pub fn outbound(&self, cursor: &mut FlowCursor, packet: &[u8], packets: u32, now: Instant) -> Outbound {
+    /// `packet` is a whole IP packet or a super-packet that will be cut into `packets` packets of at most `longest` bytes;
+    /// the decision is made once for all of them.
+    pub fn outbound(
+        &self,
+        cursor: &mut FlowCursor,
+        packet: &[u8],
+        (packets, longest): (u32, usize),
+        now: Instant,
+    ) -> Outbound {
         let Ok(headers) = IpHeaders::parse(packet) else {
             self.drops().count(Discard::MalformedPacket);
             return Outbound::Drop(Discard::MalformedPacket);
         };
-        let departure = Departure { headers, packet, packets };
+        let departure = Departure { headers, packet, packets, longest };
         let original = OriginalSpecification::from_outbound(headers.tuple);
         let known = cursor.entry(self, &original, headers.tcp).map(Arc::clone);
         let Some(peer) =
@@ -56,6 +66,16 @@ impl PacketPath {
             return Outbound::Hold;
         }
         let (Some(session), Some(active)) = (&way.session, &way.active) else { return Outbound::Hold };
+        if longest > way.longest || headers.tcp.is_some_and(|flags| flags.syn) {
+            match self.fits(&departure, lane, way.longest, now) {
+                Fit::Fits => {}
+                Fit::Cut => return Outbound::Hold,
+                Fit::Never => {
+                    self.drops().count_many(Discard::TooLongForPath, u64::from(packets));
+                    return Outbound::Drop(Discard::TooLongForPath);
+                }
+            }
+        }
         self.depart(cursor, &departure, known, lane, (session, active), now)
             .map_or(Outbound::Hold, Outbound::Send)
     }
@@ -78,7 +98,7 @@ impl PacketPath {
         let headers = IpHeaders::parse(packet).ok()?;
         let original = OriginalSpecification::from_outbound(headers.tuple);
         let known = self.table.lookup(&original).filter(|entry| entry.admits(headers.tcp));
-        let departure = Departure { headers, packet, packets: 1 };
+        let departure = Departure { headers, packet, packets: 1, longest: packet.len() };
         self.depart(&mut FlowCursor::default(), &departure, known, lane, over, now)
     }
 
@@ -137,6 +157,30 @@ impl PacketPath {
             Flow::Probing { room } => departure.packets > 1 || departure.packet.len() + room > self.mtu,
         }
     }
+
+    /// What becomes of a packet that may be too long, or may ask for such.
+    #[cold]
+    fn fits(&self, departure: &Departure<'_>, lane: &Lane, longest: usize, now: Instant) -> Fit {
+        let Departure { packet, headers, .. } = departure;
+        let fits = departure.longest <= longest && !tcp::invites_longer(packet, headers, longest);
+        match fits {
+            true => Fit::Fits,
+            false if cut::is_cuttable(packet, headers) || headers.tcp.is_some() => Fit::Cut,
+            // The node tells the sender, if it was not told just now.
+            false if lane.notice_too_long(now) => Fit::Cut,
+            false => Fit::Never,
+        }
+    }
+}
+
+/// Whether packets fit their path.
+enum Fit {
+    /// As they are.
+    Fits,
+    /// When the node has cut or changed them, or has told their sender.
+    Cut,
+    /// No, and their sender has been told.
+    Never,
 }
 
 /// Counts in the entry and in the lane; true if the node has to be woken.
@@ -147,7 +191,8 @@ fn count_departure(departure: &Departure<'_>, entry: Option<&Entry>, lane: &Lane
         entry.remember_outbound(departure.packet, &departure.headers);
     }
     lane.count_sent(packets, bytes);
-    lane.stamp_sent(true, now)
+    // Both, always.
+    lane.stamp_sent(true, now) | (departure.longest > FLOOR && lane.stamp_long(now))
 }
 
 fn departure_notice(lane: &Lane, stirred: bool, session: &Session, now: Instant) -> Option<Notice> {

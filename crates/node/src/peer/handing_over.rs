@@ -82,9 +82,19 @@ impl Peer {
 
     /// One round: what is missing, and, as far as there is room, what was held.
     fn send_round(&mut self, most: usize, told: Option<Since>, over: &Over, turn: &mut Turn<'_>) {
-        let wanted = |key: Key| told.is_none_or(|since| since.covers(key)) && self.resumption.misses(key);
+        let longest = sealing::sealed_len(self.longest(turn), turn.path.mtu());
+        let mut too_long = 0;
+        let wanted = |key: Key, len: usize| {
+            let missing = told.is_none_or(|since| since.covers(key)) && self.resumption.misses(key);
+            // What is sealed cannot be cut. Whoever sent it does so again, shorter.
+            too_long += u64::from(missing && len > longest);
+            missing && len <= longest
+        };
         let since = self.resumption.lost_since();
         let missing = turn.path.kept(self.about.id, most, since, wanted, turn.now);
+        if too_long > 0 {
+            turn.path.drops().count_many(Discard::TooLongToResend, too_long);
+        }
         let (mut round, again) = (Round::default(), missing.len());
         let (remote, local) = over.1.target();
         for sent in missing {
@@ -141,20 +151,44 @@ impl Peer {
         let full = round.bytes().saturating_add(room);
         while round.bytes() < full {
             let Some(packet) = self.stage.pop(turn.path, turn.now) else { break };
-            let released = turn.path.release(&packet, &self.lane, (session, active), turn.now);
-            let Some(mut grant) = released else {
-                turn.path.drops().count(Discard::ExpiredSession);
-                continue;
-            };
-            let probe = self.probe_beside(packet.len(), grant.remote(), turn);
-            let mut message = sealing::layout(&packet, probe.as_slice(), turn.path.mtu());
-            grant.seal(&mut message);
-            turn.path.keep(self.about.id, &message, turn.now);
-            if let Some(key) = ring::key_of(&message) {
-                round.add(key, message.len());
+            for piece in self.fit(packet, turn) {
+                self.release_one(&piece, round, (session, active), turn);
             }
-            turn.transmit(grant.remote(), grant.local(), message);
         }
+    }
+
+    /// Sends a packet that could go but for its length, as what fits the path. False if it could not go anyway.
+    pub(super) fn send_fitting(&mut self, packet: &[u8], turn: &mut Turn<'_>) -> bool {
+        let over = self.handshaking.sealing(turn.now).cloned().zip(self.paths.active().cloned());
+        let Some((session, active)) = over else { return false };
+        if !turn.path.leads((&session, &active), turn.now) {
+            return false;
+        }
+        for piece in self.fit(packet.to_vec(), turn) {
+            self.release_one(&piece, &mut Round::default(), (&session, &active), turn);
+        }
+        true
+    }
+
+    fn release_one(
+        &mut self,
+        packet: &[u8],
+        round: &mut Round,
+        (session, active): (&Arc<Session>, &Arc<Attachment>),
+        turn: &mut Turn<'_>,
+    ) {
+        let released = turn.path.release(packet, &self.lane, (session, active), turn.now);
+        let Some(mut grant) = released else {
+            return turn.path.drops().count(Discard::ExpiredSession);
+        };
+        let probe = self.probe_beside(packet.len(), grant.remote(), turn);
+        let mut message = sealing::layout(packet, probe.as_slice(), turn.path.mtu());
+        grant.seal(&mut message);
+        turn.path.keep(self.about.id, &message, turn.now);
+        if let Some(key) = ring::key_of(&message) {
+            round.add(key, message.len());
+        }
+        turn.transmit(grant.remote(), grant.local(), message);
     }
 
     /// The probe option, if one is due and fits beside a packet of `len` bytes.

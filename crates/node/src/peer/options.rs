@@ -200,6 +200,9 @@ impl Peer {
         delivery: &mut Delivery,
         turn: &mut Turn<'_>,
     ) -> Result<(), Discard> {
+        if self.path_mtu.on_response(token, turn.now) {
+            return Ok(());
+        }
         let ends = (delivery.arrival.source, self.paths.active_remote());
         if let Some(rtt) = self.resumption.on_response(token, turn.now) {
             self.liveness.acknowledge(turn.now);

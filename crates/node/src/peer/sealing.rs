@@ -37,6 +37,17 @@ fn seal(session: &Session, options: &[VcOption], mtu: usize) -> Option<Vec<u8>> 
     Some(message)
 }
 
+/// Seals `options` alone, padded as if an inner packet of `len` bytes were there. `None` if the session may seal no
+/// more.
+pub(crate) fn padded(session: &Session, options: &[VcOption], len: usize) -> Option<Vec<u8>> {
+    let counter = session.reserve(1)?;
+    let mut message = layout(&[], options, usize::MAX);
+    let len = message.len().max(TRANSPORT_HEADER_LEN + len + TAG_LEN);
+    message.resize(len, 0);
+    session.seal_in_place(counter, &mut message);
+    Some(message)
+}
+
 /// Seals and sends `options` alone; says whether it could. No option at all is WireGuard's keepalive.
 pub(crate) fn send(
     session: &Session,

@@ -43,6 +43,8 @@ pub struct PathStatus {
     pub validated: bool,
     /// Round-trip time, where one was measured.
     pub rtt: Option<Duration>,
+    /// The longest inner packet that it takes, in bytes, as far as anybody asked; `None` before, and of plain peers.
+    pub mtu: Option<usize>,
 }
 
 /// One peer, as it stands. Times are moments of the driver's clock.
@@ -114,6 +116,7 @@ impl Peer {
                 remote: active.remote,
                 validated: self.paths.validated(),
                 rtt: self.paths.rtt(),
+                mtu: self.path_mtu.limit(),
             }),
             standby: self.standby.status(),
             relayed,

@@ -49,6 +49,7 @@ impl Peer {
             (self.search_ends(), Wake::Search),
             (self.resumption.poll_timeout(), Wake::Resumption),
             (self.stage.poll_timeout(), Wake::Held),
+            (self.path_mtu.poll_timeout(pending.long).filter(|_| self.asks_of_path()), Wake::PathMtu),
         ]
         .into_iter()
         .filter_map(|(at, wake)| Some((at?, wake)))
@@ -84,7 +85,7 @@ impl Peer {
         self.try_barred(turn);
         self.end_search(turn);
         self.lane.rest(turn.now);
-        // The resumption takes its own steps whenever the peer settles.
+        // The resumption takes its own steps whenever the peer settles, and so does the path's MTU.
         turn.path.forget_old(self.about.id, turn.now);
     }
 
@@ -193,6 +194,11 @@ impl Peer {
                 self.announce(Some(Suspension::Silent), &session, turn);
             }
         }
+    }
+
+    /// Whether the path can be asked how long packets may be.
+    fn asks_of_path(&self) -> bool {
+        self.flowing() && self.lane.way().session.is_some()
     }
 
     /// Whether packets go to a peer that can be asked for proof.

@@ -22,7 +22,7 @@ fn message(number: u64, len: usize) -> Vec<u8> {
 }
 
 fn kept(path: &PacketPath, peer: u32, now: Instant) -> Vec<u64> {
-    path.kept(PeerId(peer), usize::MAX, Instant::ZERO, |_| true, now)
+    path.kept(PeerId(peer), usize::MAX, Instant::ZERO, |_, _| true, now)
         .iter()
         .map(|sent| sent.key.1.0)
         .collect()
@@ -37,9 +37,9 @@ fn a_row_is_cut_into_its_messages_and_a_short_last_one_is_one_too() {
     assert_eq!(kept(&path, 0, T1), [], "not while it is taken out");
     path.give_chunk(PeerId(0), chunk, (row.len(), 100), T1);
 
-    let sent = path.kept(PeerId(0), 101, Instant::ZERO, |(_, counter)| counter.0 != 1, T1);
+    let sent = path.kept(PeerId(0), 101, Instant::ZERO, |(_, counter), _| counter.0 != 1, T1);
     assert_eq!(sent.iter().map(|sent| &sent.datagram).collect::<Vec<_>>(), [&row[100..200], &row[200..]]);
-    assert_eq!(path.kept(PeerId(0), 100, Instant::ZERO, |_| true, T1).len(), 1);
+    assert_eq!(path.kept(PeerId(0), 100, Instant::ZERO, |_, _| true, T1).len(), 1);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn what_went_over_a_relay_comes_out_as_it_was_sealed() {
     let slot = stead_wire::options::RelaySlot::new(9).unwrap();
     assert!(stead_wire::relayed::wrap(&mut relayed, slot));
     path.keep(PeerId(0), &relayed, T1);
-    assert_eq!(path.kept(PeerId(0), 1, Instant::ZERO, |_| true, T1)[0].datagram, message(1, 64));
+    assert_eq!(path.kept(PeerId(0), 1, Instant::ZERO, |_, _| true, T1)[0].datagram, message(1, 64));
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl Machine for NodeMachine {
     }
 
     fn handle_packet(&mut self, packet: &[u8], now: Instant) {
-        match self.path.outbound(&mut self.outbound, packet, 1, now) {
+        match self.path.outbound(&mut self.outbound, packet, (1, packet.len()), now) {
             Outbound::Send(mut grant) => {
                 let padded = padded_len_within(packet.len(), self.path.mtu());
                 let mut message = vec![0; TRANSPORT_HEADER_LEN + padded + TAG_LEN];
@@ -74,7 +74,7 @@ impl Machine for NodeMachine {
                 grant.seal(&mut message);
                 self.keep(grant.peer(), &message, now);
                 let (remote, local) = (grant.remote(), grant.local());
-                self.exits.transmits.push(Transmit { remote, local, datagram: message });
+                self.exits.transmits.push(Transmit { remote, local, datagram: message, whole: false });
                 if let Some(notice) = grant.take_notice() {
                     self.node.handle_notice(notice, now);
                 }

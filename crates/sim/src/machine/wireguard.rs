@@ -104,7 +104,7 @@ impl WireguardMachine {
     }
 
     fn transmit(&mut self, remote: SocketAddr, datagram: Vec<u8>) {
-        self.exits.transmits.push(Transmit { remote, local: None, datagram });
+        self.exits.transmits.push(Transmit { remote, local: None, datagram, whole: false });
     }
 
     /// Seals a plaintext, if there is a session and an endpoint.

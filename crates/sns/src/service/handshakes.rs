@@ -46,6 +46,7 @@ impl Service {
             remote: arrival.source,
             local: arrival.local,
             datagram: response.to_vec(),
+            whole: false,
         });
         Ok(())
     }
@@ -90,6 +91,7 @@ impl Service {
                     remote: arrival.source,
                     local: arrival.local,
                     datagram: reply.to_vec(),
+                    whole: false,
                 });
                 Discard::CookieRequired
             }

@@ -201,7 +201,12 @@ impl Service {
         let mut datagram = vec![0; len];
         datagram[TRANSPORT_HEADER_LEN..TRANSPORT_HEADER_LEN + list.len()].copy_from_slice(list);
         session.seal_in_place(counter, &mut datagram);
-        self.outbox.transmits.push_back(Transmit { remote: reach.remote, local: reach.local, datagram });
+        self.outbox.transmits.push_back(Transmit {
+            remote: reach.remote,
+            local: reach.local,
+            datagram,
+            whole: false,
+        });
         Ok(())
     }
 }

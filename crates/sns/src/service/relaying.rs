@@ -57,6 +57,7 @@ impl Service {
             remote: reach.remote,
             local: reach.local,
             datagram: datagram.to_vec(),
+            whole: false,
         });
         Ok(())
     }
