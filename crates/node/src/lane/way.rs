@@ -7,7 +7,7 @@ use stead_noise::session::Session;
 use stead_wire::message::SessionIndex;
 
 /// How packets reach a peer at this moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Way {
     /// The session that seals; `None` before the first handshake and after the last session's end.
     pub(crate) session: Option<Arc<Session>>,
@@ -19,6 +19,13 @@ pub(crate) struct Way {
     pub(crate) flow: Flow,
     /// The longest packet that the active path takes. What is longer goes to the node, which makes it fit.
     pub(crate) longest: usize,
+}
+
+impl Default for Way {
+    /// Nothing goes yet, so nothing is too long.
+    fn default() -> Self {
+        Self { session: None, active: None, awaited: None, flow: Flow::default(), longest: usize::MAX }
+    }
 }
 
 /// Whether a worker may send, or must give the packet to the node.

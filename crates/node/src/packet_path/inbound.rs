@@ -8,6 +8,7 @@ use stead_wire::ip::IpHeaders;
 use stead_wire::message::{Counter, Message, SessionIndex};
 use stead_wire::options::Capabilities;
 use stead_wire::plaintext::Plaintext;
+use stead_wire::tcp;
 use stead_wire::time::Instant;
 
 use super::{FlowCursor, PacketPath};
@@ -145,6 +146,7 @@ impl PacketPath {
             None => self.notable(lane, session, (arrival, bytes, elsewhere && latest), stirred, now),
         }
         .map(|sighting| Notice { peer, sighting });
+        let partial_checksum = session.terms().contains(Capabilities::PARTIAL_CHECKSUMS);
         let refused = match (split.map(|_| ()), headers) {
             (Err(reason), _) => Some(reason),
             (Ok(()), Some(headers)) => self.accept(cursor, lane, (plaintext, &headers), arrival, now).err(),
@@ -157,8 +159,14 @@ impl PacketPath {
         }
         let verdict =
             if headers.is_none() && notice.is_none() { Verdict::Keepalive } else { Verdict::Opened };
-        let packet = headers.map(|headers| &mut plaintext[..headers.total_len]);
-        let partial_checksum = session.terms().contains(Capabilities::PARTIAL_CHECKSUMS);
+        let packet = headers.map(|headers| {
+            let packet = &mut plaintext[..headers.total_len];
+            if headers.tcp.is_some_and(|flags| flags.syn) {
+                // This host's own segments have to fit the path too.
+                tcp::clamp_mss(packet, &headers, lane.way().longest, partial_checksum);
+            }
+            packet
+        });
         Ok(Inbound { packet, partial_checksum, notice, verdict })
     }
 

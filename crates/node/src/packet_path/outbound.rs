@@ -191,8 +191,10 @@ fn count_departure(departure: &Departure<'_>, entry: Option<&Entry>, lane: &Lane
         entry.remember_outbound(departure.packet, &departure.headers);
     }
     lane.count_sent(packets, bytes);
+    // A SYN announces long packets, if it is not one itself.
+    let long = departure.longest > FLOOR || departure.headers.tcp.is_some_and(|flags| flags.syn);
     // Both, always.
-    lane.stamp_sent(true, now) | (departure.longest > FLOOR && lane.stamp_long(now))
+    lane.stamp_sent(true, now) | (long && lane.stamp_long(now))
 }
 
 fn departure_notice(lane: &Lane, stirred: bool, session: &Session, now: Instant) -> Option<Notice> {

@@ -1,7 +1,8 @@
 //! How long packets to a peer may be: found and followed per path (RFC 8899), and what a longer one meets.
 //!
 //! Every validated path of a VC enhanced peer is asked by a [`Search`] which sizes arrive. A probe is a message that
-//! holds a challenge and is padded to the size in question; the echo is as short as any. Until that is known the
+//! holds a challenge and is padded to the size in question; the echo is as short as any. It is asked with the first long
+//! packet, then at once on every new path, and again and again while long packets go. Until the answer is known the
 //! configured MTU is used, as WireGuard does. Nothing is asked of plain peers; the network cuts what it has to.
 //!
 //! A packet that is longer than its path takes is made to fit: a SYN is made to ask for shorter segments, TCP is cut
@@ -44,6 +45,8 @@ pub(crate) struct PathMtu {
     current: Option<(Arc<Attachment>, Search)>,
     /// The limit that was told last.
     told: usize,
+    /// Long packets have gone to the peer: it is worth knowing how long they may be before the next one goes.
+    wanted: bool,
     /// Those that took less than the configured MTU, the latest last.
     known: VecDeque<((Option<SocketAddr>, SocketAddr), usize)>,
     answers: Ration,
@@ -63,7 +66,7 @@ impl PathMtu {
     /// fragments.
     pub(crate) const fn new(most: usize, identification: u32) -> Self {
         let answers = Ration { left: ANSWERS.0, counted: Instant::ZERO };
-        Self { current: None, told: most, known: VecDeque::new(), answers, identification }
+        Self { current: None, told: most, wanted: false, known: VecDeque::new(), answers, identification }
     }
 
     /// The longest packet that the path takes, as far as anybody asked.
@@ -99,10 +102,11 @@ impl PathMtu {
         }
         self.current = active.map(|active| {
             let known = self.known.iter().find(|(ends, _)| *ends == (active.local, active.remote));
-            let search = known.map_or_else(
-                || Search::new(most, now),
-                |(_, limit)| Search::known(most, (*limit).min(most), now),
-            );
+            let search = match known {
+                Some((_, limit)) => Search::known(most, (*limit).min(most), now),
+                None if self.wanted => Search::new(most, now),
+                None => Search::unasked(most, now),
+            };
             (Arc::clone(active), search)
         });
     }
@@ -130,6 +134,7 @@ impl Peer {
 
     /// Follows the active path, and asks what is due.
     pub(super) fn measure_path(&mut self, turn: &mut Turn<'_>) {
+        self.path_mtu.wanted |= self.lane.long_since().is_some();
         let asked = self.paths.active().filter(|_| self.negotiation.enhanced() && self.paths.validated());
         self.path_mtu.follow(asked, turn.path.mtu(), turn.now);
         if let (true, Some(session)) = (self.flowing(), self.handshaking.sealing(turn.now).cloned()) {
@@ -184,6 +189,8 @@ impl Peer {
             return pieces;
         }
         turn.path.drops().count(Discard::TooLongForPath);
+        // If the path were wider, it would be of use.
+        self.lane.stamp_long(turn.now);
         if self.path_mtu.answers.take(turn.now)
             && let Some(answer) = icmp::too_big(&packet, &headers, longest)
         {

@@ -9,6 +9,7 @@ mod nats;
 mod numbers;
 mod options;
 mod orders;
+mod path_mtu;
 mod plain;
 mod refused;
 mod relayed;

@@ -106,6 +106,11 @@ impl Search {
         }
     }
 
+    /// On a new path of a peer to which nothing long has ever gone: asked for with the first long packet.
+    pub(crate) fn unasked(most: usize, now: Instant) -> Self {
+        Self { trial: None, rested: Instant::ZERO, ..Self::new(most, now) }
+    }
+
     /// On a path that took no more than `limit` when it was last used: asked for that first, then whether it takes more
     /// by now.
     pub(crate) fn known(most: usize, limit: usize, now: Instant) -> Self {

@@ -29,6 +29,7 @@ fn ask(path: &mut PathMtu, width: usize) {
 fn a_new_path_begins_with_the_configured_mtu_and_one_used_before_with_what_it_took() {
     let mut mtu = PathMtu::new(1420, 0);
     mtu.follow(Some(&path(1)), 1420, NOW);
+    assert_eq!(mtu.poll_timeout(None), None, "nothing long has gone yet");
     ask(&mut mtu, 1376);
     assert_eq!(mtu.limit(), Some(1376));
 

@@ -13,6 +13,11 @@ impl World {
         self.hosts[host.0].received.iter().map(|(_, packet)| packet[48..].to_vec()).collect()
     }
 
+    /// Packets that came out of the tunnel at `host`, or that its node made for its stack.
+    pub(crate) fn packets(&self, host: HostId) -> Vec<Vec<u8>> {
+        self.hosts[host.0].received.iter().map(|(_, packet)| packet.clone()).collect()
+    }
+
     /// What was received after the first `from`, as text.
     pub(crate) fn texts(&self, host: HostId, from: usize) -> Vec<String> {
         let received = self.received(host);
