@@ -13,7 +13,7 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,6 +124,7 @@ impl Daemon {
             device: Arc::clone(&device),
             drops: Arc::clone(&drops),
             refused: BTreeSet::new(),
+            believed: BTreeMap::new(),
             gate: path_hook.map(|program| Gate::new(program, &about.interface, port)),
         };
         let shared = Shared { path: node.packet_path(), device, sockets, drops, mtu };
@@ -236,6 +237,10 @@ impl Daemon {
             for (remote, local) in refused {
                 self.node.handle_refusal(remote, local, now);
             }
+            next = self.node.drain(&mut self.exits);
+        }
+        for (remote, mtu) in core::mem::take(&mut self.exits.believed) {
+            self.node.handle_mtu_hint(remote, mtu, now);
             next = self.node.drain(&mut self.exits);
         }
         if let Some((at, wake)) = next {

@@ -5,7 +5,7 @@
 //! A host without one of the two families has one socket.
 //!
 //! Datagrams may be fragmented on their way, as WireGuard's may: a tunnel over a path with a small MTU
-//! is slow, not dead.
+//! is slow, not dead. Those that find out how small it is are not.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -168,7 +168,7 @@ fn family_missing(error: &io::Error) -> bool {
 /// What quinn-udp knows about a socket, with fragmentation allowed again, which it forbids.
 fn fresh_state(socket: &UdpSocket) -> io::Result<UdpSocketState> {
     let state = UdpSocketState::new(UdpSockRef::from(socket))?;
-    if let Err(error) = platform::allow_fragments(socket) {
+    if let Err(error) = platform::set_fragments(socket, true) {
         debug!(%error, "Datagrams stay unfragmented");
     }
     Ok(state)

@@ -1,11 +1,13 @@
 //! What must never happen, watched for while the world runs.
 //!
 //! - An inner packet comes out of a tunnel that nobody at the other end put in, or more often than it was put in:
-//!   somebody forged or replayed it.
+//!   somebody forged or replayed it. A TCP segment may come in pieces.
 //! - A node's active path to a VC enhanced peer leads to a place from which that peer never spoke.
 //! - An entry of a node's table belongs to another peer than the one whose address it names.
 //!
 //! A [`Finding`] of the first two kinds is a forgery or a replay that changed something.
+
+mod pieces;
 
 use core::fmt;
 use core::hash::{Hash as _, Hasher as _};
@@ -15,6 +17,7 @@ use std::hash::DefaultHasher;
 
 use stead_wire::time::Instant;
 
+use self::pieces::Pieces;
 use crate::network::HostId;
 use crate::trace::moment;
 
@@ -81,6 +84,7 @@ impl Finding {
 pub(crate) struct Audit {
     /// Packets that went into tunnels and have not come out, by what they are.
     under_way: BTreeMap<u64, u32>,
+    pieces: Pieces,
     /// From where each host spoke, as anybody might have seen it.
     places: BTreeMap<HostId, BTreeSet<SocketAddr>>,
     findings: Vec<Finding>,
@@ -93,6 +97,7 @@ impl Audit {
     /// An inner packet goes into a tunnel.
     pub(crate) fn packet_sent(&mut self, packet: &[u8]) {
         *self.under_way.entry(fingerprint(packet)).or_default() += 1;
+        self.pieces.sent(packet);
     }
 
     /// An inner packet came out of a tunnel at `host`.
@@ -103,6 +108,7 @@ impl Audit {
                 self.under_way.remove(&fingerprint);
             }
             Some(count) => *count -= 1,
+            None if self.pieces.opened(fingerprint, packet) => {}
             None => self.found(host, Wrong::StrangePacket { len: packet.len() }, now),
         }
     }

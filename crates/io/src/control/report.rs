@@ -231,6 +231,9 @@ pub struct PathReport {
     pub metered: bool,
     /// Round trip time in microseconds.
     pub rtt: Option<u64>,
+    /// The longest inner packet that it takes, in bytes; absent where nobody can ask.
+    #[serde(default)]
+    pub mtu: Option<usize>,
 }
 
 /// A path that is kept ready beside the active one, so that a move to it needs no round trip.

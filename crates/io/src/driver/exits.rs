@@ -1,7 +1,7 @@
 //! Where what leaves the node goes: datagrams to the sockets, packets to the TUN device, events to the log.
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stead_node::{Event, Happening, Outlet, Transmit};
@@ -21,14 +21,26 @@ pub(super) struct Exits {
     pub(super) gate: Option<Gate>,
     /// What a filter of this host did not let go since the node was told last.
     pub(super) refused: BTreeSet<(SocketAddr, Option<IpAddr>)>,
+    /// How long IP packets may be on the way to whom, as the system believes, since the node was told last.
+    pub(super) believed: BTreeMap<SocketAddr, usize>,
 }
 
 impl Exits {
     /// Sends at once. What the system refuses is counted, and lost.
     pub(super) fn send(&mut self, transmit: &Transmit) {
         let outgoing = Outgoing::single(transmit.remote, transmit.local, &transmit.datagram);
-        match self.sender.try_send(outgoing) {
+        if transmit.whole {
+            // Too long for a device of this host it may well be.
+            let believed = Sender::believed_mtu(transmit.remote, transmit.local);
+            self.believed.extend(believed.map(|mtu| (transmit.remote, mtu)));
+        }
+        let sent = match transmit.whole {
+            true => self.sender.try_send_whole(outgoing),
+            false => self.sender.try_send(outgoing),
+        };
+        match sent {
             Ok(()) => {}
+            Err(SendError::Lost(IoDrop::DatagramTooBig)) if transmit.whole => {}
             // The node repeats what matters; nothing else may keep it waiting.
             Err(SendError::Full) => self.drops.count(IoDrop::SendBufferFull, 1),
             Err(SendError::Lost(reason)) => {

@@ -174,6 +174,7 @@ fn path_report(path: PathStatus, attachment: &LocalAttachment) -> PathReport {
         validated: path.validated,
         metered: path.local.is_some_and(|local| attachment.is_metered(local.ip())),
         rtt: path.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+        mtu: path.mtu,
     }
 }
 

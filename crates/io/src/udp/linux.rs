@@ -1,7 +1,7 @@
 //! Linux: privileged buffer sizes, marks, and what a failed segmentation offload looks like.
 
 use core::ffi::c_int;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io::{self, IoSlice};
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
@@ -36,13 +36,37 @@ pub(super) fn segmentation_failed(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
 }
 
-/// As WireGuard does: routers may cut IPv4 datagrams, this host cuts IPv6 datagrams to the path's MTU.
-pub(super) fn allow_fragments(socket: &UdpSocket) -> io::Result<()> {
+/// Allowed as WireGuard allows it: routers may cut IPv4 datagrams, this host cuts IPv6 datagrams to the path's MTU. Else
+/// nobody cuts, whatever this host believes of the path.
+pub(super) fn set_fragments(socket: &UdpSocket, allowed: bool) -> io::Result<()> {
     if socket.local_addr()?.is_ipv4() {
-        return set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT);
+        let discovery = if allowed { libc::IP_PMTUDISC_DONT } else { libc::IP_PMTUDISC_PROBE };
+        return set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, discovery);
     }
-    set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 0)?;
-    set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT)
+    let discovery = if allowed { libc::IPV6_PMTUDISC_WANT } else { libc::IPV6_PMTUDISC_PROBE };
+    set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, c_int::from(!allowed))?;
+    set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, discovery)
+}
+
+/// The longest IP packet to `remote` that this host believes to arrive whole, by its devices and by what routers told it
+/// (ICMP). Asked with a socket of its own: one that is not connected cannot be asked, and must not be connected.
+pub(super) fn believed_mtu(remote: SocketAddr, local: Option<IpAddr>) -> Option<usize> {
+    let ours = local.unwrap_or_else(|| match remote {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    });
+    let socket = UdpSocket::bind(SocketAddr::new(ours, 0)).ok()?;
+    socket.connect(remote).ok()?;
+    let (level, name) = match remote {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU),
+    };
+    let (mut mtu, mut len): (c_int, _) = (0, size_of::<c_int>() as libc::socklen_t);
+    #[expect(unsafe_code, reason = "no safe wrapper has this socket option")]
+    // SAFETY: passes a pointer to a live c_int together with its size; the descriptor is open.
+    let status =
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut mtu).cast(), &raw mut len) };
+    if status == 0 { usize::try_from(mtu).ok() } else { None }
 }
 
 /// Sends from `local` by an interface, whatever the routes to other interfaces say.

@@ -7,7 +7,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
 
 pub(super) use super::unix::Readable;
-pub(super) use super::unpinned::send_through;
+pub(super) use super::unpinned::{believed_mtu, send_through};
 
 /// Halves the wish until the system grants it: beyond `kern.ipc.maxsockbuf` it refuses in stead of clamping.
 pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {
@@ -30,11 +30,11 @@ pub(super) fn segmentation_failed(_error: &io::Error) -> bool {
     false
 }
 
-pub(super) fn allow_fragments(socket: &UdpSocket) -> io::Result<()> {
+pub(super) fn set_fragments(socket: &UdpSocket, allowed: bool) -> io::Result<()> {
     if socket.local_addr()?.is_ipv4() {
-        setsockopt(socket, sockopt::IpDontFrag, &false)?;
+        setsockopt(socket, sockopt::IpDontFrag, &!allowed)?;
     } else {
-        setsockopt(socket, sockopt::Ipv6DontFrag, &false)?;
+        setsockopt(socket, sockopt::Ipv6DontFrag, &!allowed)?;
     }
     Ok(())
 }

@@ -119,6 +119,33 @@ impl Sender {
         }
     }
 
+    /// Sends a single datagram that nobody may cut: it is lost where it is too long. With it the option of the socket
+    /// is changed, for all its senders, for the moment that it takes.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn try_send_whole(&mut self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
+        self.set_fragments(outgoing.remote, false);
+        let sent = self.send_at_once(outgoing).map_err(|error| reason(&error, outgoing));
+        self.set_fragments(outgoing.remote, true);
+        sent
+    }
+
+    /// The longest IP packet to `remote` that this host believes to arrive whole, where it can be asked. Anybody may
+    /// have told it.
+    #[must_use]
+    pub fn believed_mtu(remote: SocketAddr, local: Option<IpAddr>) -> Option<usize> {
+        platform::believed_mtu(remote, local)
+    }
+
+    fn set_fragments(&self, remote: SocketAddr, allowed: bool) {
+        if let Some(outlet) = self.outlet(remote)
+            && let Err(error) = platform::set_fragments(&outlet.socket, allowed)
+        {
+            debug!(%error, allowed, "Fragmentation stays as it was");
+        }
+    }
+
     /// Waits until the socket for `remote` takes datagrams again.
     ///
     /// # Errors

@@ -112,3 +112,29 @@ fn a_datagram_beyond_any_mtu_is_a_named_drop() {
 
     assert_eq!(dropped, Err(SendError::Lost(IoDrop::DatagramTooBig)));
 }
+
+#[tokio::test]
+async fn a_datagram_that_nobody_may_cut_goes_whole_and_others_may_be_cut_after_it() {
+    let here = UdpSockets::bind(0, None).unwrap();
+    let there = UdpSockets::bind(0, None).unwrap();
+    let mut receiver = Receiver::new(&there).unwrap();
+    let mut sender = Sender::new(&here).unwrap();
+    let v4 = loopback_v4(there.port());
+    for length in [1452, 9000] {
+        sender.try_send_whole(Outgoing::single(v4, None, &vec![7; length])).unwrap();
+        sender.try_send(Outgoing::single(v4, None, &vec![8; length])).unwrap();
+    }
+    let lengths: Vec<usize> =
+        receive(&mut receiver, 4).await.iter().map(|(_, datagram)| datagram.len()).collect();
+    assert_eq!(lengths, [1452, 1452, 9000, 9000]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_system_tells_what_it_believes_of_a_path() {
+    let local = Some("127.9.9.9".parse().unwrap());
+    for local in [None, local] {
+        let believed = Sender::believed_mtu(loopback_v4(9), local);
+        assert!(believed.is_some_and(|mtu| mtu >= 1500), "{believed:?}");
+    }
+}

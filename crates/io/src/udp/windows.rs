@@ -7,7 +7,7 @@ use quinn_udp::UdpSockRef;
 use socket2::Socket;
 use tokio::io::Interest;
 
-pub(super) use super::unpinned::send_through;
+pub(super) use super::unpinned::{believed_mtu, send_through};
 
 pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {
     let _ = socket.set_recv_buffer_size(bytes);
@@ -28,8 +28,8 @@ pub(super) fn segmentation_failed(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(10022 | 10040 | 10045))
 }
 
-/// Clears the flag that quinn-udp sets when it looks at a socket.
-pub(super) fn allow_fragments(socket: &UdpSocket) -> io::Result<()> {
+/// Sets or clears the flag that quinn-udp sets when it looks at a socket.
+pub(super) fn set_fragments(socket: &UdpSocket, allowed: bool) -> io::Result<()> {
     use std::os::windows::io::AsRawSocket as _;
     use windows_sys::Win32::Networking::WinSock::{
         IP_DONTFRAGMENT, IPPROTO_IP, IPPROTO_IPV6, IPV6_DONTFRAG, SOCKET, setsockopt,
@@ -40,10 +40,10 @@ pub(super) fn allow_fragments(socket: &UdpSocket) -> io::Result<()> {
     } else {
         (IPPROTO_IPV6, IPV6_DONTFRAG)
     };
-    let off = [0_u8; 4];
+    let forbidden = u32::from(!allowed).to_ne_bytes();
     #[expect(unsafe_code, reason = "no safe wrapper has this socket option")]
     // SAFETY: passes a pointer to four live bytes together with their count; the socket is open.
-    let status = unsafe { setsockopt(socket.as_raw_socket() as SOCKET, level, name, off.as_ptr(), 4) };
+    let status = unsafe { setsockopt(socket.as_raw_socket() as SOCKET, level, name, forbidden.as_ptr(), 4) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -106,7 +106,7 @@ fn relay(service: &RegistrationReport) -> String {
 
 /// First what is proven and where, then what it has come to: each narrow enough for a terminal.
 fn peers(peers: &[PeerReport], paint: Paint) -> String {
-    let mut proofs = Table::new(["PEER", "STATE", "LAST HEARD", "LAST HEARD US", "RTT", "PATH"]);
+    let mut proofs = Table::new(["PEER", "STATE", "LAST HEARD", "LAST HEARD US", "RTT", "MTU", "PATH"]);
     let mut records = Table::new(["PEER", "KIND", "HANDSHAKE", "SENT", "RECEIVED", "MOVES HERE", "THERE"]);
     for peer in peers {
         proofs.row([
@@ -115,6 +115,7 @@ fn peers(peers: &[PeerReport], paint: Paint) -> String {
             quantity::age(peer.last_received),
             quantity::age(peer.last_acknowledged),
             quantity::round_trip(peer.path.as_ref().and_then(|path| path.rtt)),
+            peer.path.as_ref().and_then(|path| path.mtu).map_or("-".into(), |mtu| mtu.to_string()),
             path(peer),
         ]);
         records.row([
@@ -282,6 +283,7 @@ mod tests {
                 validated: true,
                 metered: false,
                 rtt: Some(12_300),
+                mtu: Some(1420),
             }),
             standby: Vec::new(),
             relayed: None,
@@ -336,8 +338,8 @@ mod tests {
              connections      4 of at most 65536\n\
              running for      1h 1m\n\
              \n\
-             PEER  STATE   LAST HEARD  LAST HEARD US  RTT    PATH\n\
-             home  proven  0.4 s ago   2.1 s ago      12 ms  192.0.2.5:51820 -> 198.51.100.3:51820\n\
+             PEER  STATE   LAST HEARD  LAST HEARD US  RTT    MTU   PATH\n\
+             home  proven  0.4 s ago   2.1 s ago      12 ms  1420  192.0.2.5:51820 -> 198.51.100.3:51820\n\
              \n\
              PEER  KIND         HANDSHAKE  SENT    RECEIVED  MOVES HERE  THERE\n\
              home  VC enhanced  1m 1s ago  1.2 MB  99 B      3           0\n\
