@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use stead_rig::Requirements;
+use stead_rig::{Driver, Requirements};
 
 #[test]
 fn a_rig_that_is_killed_leaves_neither_processes_nor_namespaces_nor_interfaces() {
@@ -19,8 +19,8 @@ fn a_rig_that_is_killed_leaves_neither_processes_nor_namespaces_nor_interfaces()
     }
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT] {
         let before = Machine::now();
-        let mut rig = start_rig();
-        let children = await_children(rig.id(), 2);
+        let mut rig = start_rig(&["moves", "--tunnel", "wireguard-go", "--count", "20"]);
+        let children = await_children(rig.id(), "wireguard-go");
         let namespaces = namespaces_of(rig.id());
         assert!(namespaces.len() >= 8, "six networks and two hosts at least: {namespaces:?}");
 
@@ -32,6 +32,29 @@ fn a_rig_that_is_killed_leaves_neither_processes_nor_namespaces_nor_interfaces()
         });
         assert!(gone, "{signal}: left {children:?} and {:?}", users_of(&namespaces));
         assert_eq!(Machine::now(), before, "{signal}");
+    }
+}
+
+#[test]
+fn what_a_system_started_dies_with_a_rig_that_is_killed() {
+    for driver in [Driver::Boringtun, Driver::Gotatun, Driver::Nebula, Driver::Openvpn, Driver::Tinc] {
+        if !driver.met("what_a_system_started_dies") {
+            continue;
+        }
+        let before = Machine::now();
+        let name = driver.name();
+        let mut rig = start_rig(&["bench", "--tunnels", name, "--runs", "1", "--time", "60s"]);
+        let children = await_children(rig.id(), driver.programs()[0].name);
+        let namespaces = namespaces_of(rig.id());
+
+        kill(Pid::from_raw(rig.id().cast_signed()), Signal::SIGKILL).expect("the rig runs");
+        rig.wait().expect("the rig ends");
+
+        let gone = within(Duration::from_secs(10), || {
+            children.iter().all(|child| !is_alive(*child)) && users_of(&namespaces).is_empty()
+        });
+        assert!(gone, "{name}: left {children:?} and {:?}", users_of(&namespaces));
+        assert_eq!(Machine::now(), before, "{name}");
     }
 }
 
@@ -48,28 +71,31 @@ impl Machine {
         Self {
             interfaces: entries("/sys/class/net").iter().map(|path| path.display().to_string()).collect(),
             named_namespaces: entries("/run/netns"),
-            control_sockets: entries("/run/wireguard").union(&entries("/run/rig")).cloned().collect(),
+            control_sockets: ["/run/wireguard", "/run/rig", "/run/tinc"]
+                .into_iter()
+                .flat_map(entries)
+                .collect(),
         }
     }
 }
 
-fn start_rig() -> Child {
+fn start_rig(arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_stead-rig"))
-        .args(["moves", "--tunnel", "wireguard-go", "--count", "20"])
+        .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("the rig's program starts")
 }
 
-/// Waits until the rig runs so many programs, and returns their numbers.
-fn await_children(rig: u32, count: usize) -> Vec<u32> {
+/// Waits until the rig runs `program` at both ends, and returns their numbers.
+fn await_children(rig: u32, program: &str) -> Vec<u32> {
     let mut found = Vec::new();
     let there = within(Duration::from_secs(20), || {
-        found = running_children(rig, "wireguard-go");
-        found.len() >= count
+        found = running_children(rig, program);
+        found.len() >= 2
     });
-    assert!(there, "the rig never started its tunnels: {found:?}");
+    assert!(there, "the rig never started {program} twice: {found:?}");
     found
 }
 

@@ -4,18 +4,13 @@
 use std::fs;
 
 use stead_rig::address::Family;
-use stead_rig::requirements::skip;
 use stead_rig::traffic::{Bulk, Direction, Length, Line, Outcome};
-use stead_rig::{Driver, Requirements, RigError, Tunnel, World};
+use stead_rig::{Driver, RigError, Tunnel, World};
 
 /// A tunnel between two hosts on one cable, a transfer each way over every family it carries, then its processes.
 fn carries_both_ways(driver: Driver, families: &[Family], programs: &[&str]) -> Result<(), RigError> {
     let test = format!("{driver}_carries_connections_both_ways");
-    if !Requirements::met(&test, &[]) {
-        return Ok(());
-    }
-    if let Err(reason) = driver.check() {
-        skip(&test, &reason);
+    if !driver.met(&test) {
         return Ok(());
     }
     let world = World::new()?;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::system::{Program, Running, System};
+use super::system::{Program, Running, Source, System};
 use super::{boringtun, forwarder, gotatun, nebula, openvpn, stead, tinc, wireguard_go};
+use crate::requirements::{Requirements, say_skipped, skip};
 
 /// Makes the table: what a [`Driver`] is for users of the rig, and the row behind each.
 macro_rules! systems {
@@ -84,6 +85,26 @@ impl Driver {
         }
         self.programs().iter().try_for_each(Program::check)?;
         self.opposite().map(drop)
+    }
+
+    /// For tests: whether it can run here; if not, says so as [`skip`] does.
+    ///
+    /// # Panics
+    /// If the environment says `STEAD_RIG=required` and more is missing than programs of crates.io, which take minutes to
+    /// build.
+    #[must_use]
+    pub fn met(self, test: &str) -> bool {
+        if !Requirements::met(test, &[]) {
+            return false;
+        }
+        let Err(reason) = self.check() else { return true };
+        let lacking = self.lacking();
+        let is_built = |program: &&Program| matches!(program.source, Source::Crate { .. });
+        match !lacking.is_empty() && lacking.iter().all(is_built) {
+            true => say_skipped(test, &reason),
+            false => skip(test, &reason),
+        }
+        false
     }
 
     /// The programs that are to be installed before it can run here.
