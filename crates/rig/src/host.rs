@@ -251,6 +251,14 @@ impl Host {
         self.inside(Inside::count_links)
     }
 
+    /// Turns the segmentation offload of the host's end of its own cable on or off; it is on at first.
+    ///
+    /// # Errors
+    /// What the kernel refused, or if the host is on no such cable.
+    pub fn set_segmentation_offload(&self, on: bool) -> Result<(), RigError> {
+        self.inside(move |inside| inside.set_segmentation_offload(CABLE, on))
+    }
+
     /// Runs netlink requests inside.
     pub(crate) fn inside<T: Send + 'static>(
         &self,

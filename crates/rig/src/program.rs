@@ -39,7 +39,7 @@ enum Command {
     /// A download and a ticker while a laptop goes from home Wi-Fi to a phone hotspot to an IPv6 office,
     /// with the same download beside it that has no tunnel.
     Demo(DemoArguments),
-    /// One TCP stream between two hosts on one cable: raw, wireguard-go and stead in turn.
+    /// Tunnels side by side between two hosts on one cable: TCP, UDP, latency, processor time, memory.
     Bench(BenchArguments),
     /// Many moves under a running transfer, each with the stall that the application saw.
     Moves(MovesArguments),
@@ -203,21 +203,30 @@ struct DemoArguments {
 
 #[derive(Args, Debug)]
 struct BenchArguments {
-    /// What is measured, in this order, over and over.
-    #[arg(long, value_delimiter = ',', default_values = ["none", "wireguard-go", "stead"])]
+    /// What is measured, in this order, over and over; without it every system but stead-forgetful.
+    #[arg(long, value_delimiter = ',')]
     tunnels: Vec<Driver>,
+    /// What is measured of each; without it all.
+    #[arg(long, value_delimiter = ',', value_enum)]
+    only: Vec<bench::Part>,
     /// How often each is measured; the figures are medians.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// How long each measurement takes.
-    #[arg(long, default_value = "5s", value_parser = units::duration)]
+    /// How long TCP streams are measured; the other measurements take times in proportion.
+    #[arg(long, default_value = "2s", value_parser = units::duration)]
     time: Duration,
-    /// Measures with iperf3 as well, as a check on the rig's own traffic.
+    /// Measures one TCP stream with iperf3 as well, as a check on the rig's own traffic.
     #[arg(long)]
     iperf3: bool,
-    /// End with one line of JSON that holds every figure and verdict.
-    #[arg(long)]
-    json: bool,
+    /// Writes every measurement, median and verdict to a file; without a name, as one line at the end.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = bench::STANDARD_OUTPUT)]
+    json: Option<PathBuf>,
+    /// Draws the figures that matter most, as SVG.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Measures nothing, and shows or draws a report that `--json` wrote.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -280,9 +289,12 @@ fn run(command: &Command) -> Result<bool, RigError> {
             Ok(report.held)
         }
         Command::Bench(arguments) => {
-            require(&arguments.tunnels, if arguments.iperf3 { &["iperf3"] } else { &[] })?;
+            if arguments.from.is_none() {
+                require(&[], if arguments.iperf3 { &["iperf3"] } else { &[] })?;
+            }
             let report = bench::run(arguments, &terminal)?;
-            terminal.json(arguments.json, &report);
+            let last_line = arguments.json.as_deref() == Some(bench::STANDARD_OUTPUT.as_ref());
+            terminal.json(last_line, &report);
             Ok(report.held)
         }
         Command::Moves(arguments) => {

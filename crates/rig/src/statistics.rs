@@ -1,7 +1,7 @@
 //! Medians and the like of a handful of figures.
 
 /// A few figures in short.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 pub struct Summary {
     /// How many there were.
     pub count: usize,

@@ -1,203 +1,180 @@
-//! `bench`: how fast one TCP stream goes between two hosts on one cable.
+//! `bench`: tunnels side by side between two hosts on one cable.
 //!
-//! The tunnels take turns, so that whatever else the machine does meets all of them alike; each figure is
-//! the median of its runs.
+//! The tunnels take turns, so that whatever else the machine does meets all of them alike; each figure is the median
+//! of its runs. A tunnel that cannot be measured is left out, with the reason, and the others go on.
 
-use std::process::Command;
-use std::time::Duration;
+mod iperf3;
+mod machine;
+mod measure;
+mod metric;
+mod plot;
+mod progress;
+mod promise;
+mod report;
+mod step;
+mod table;
 
-use serde::Serialize;
-use stead_rig::statistics::Summary;
-use stead_rig::traffic::{Flood, FloodReport, Line};
-use stead_rig::{Driver, RigError, Tunnel, World};
+use std::fs;
+use std::path::Path;
+
+use stead_rig::{Driver, RigError};
 
 use super::BenchArguments;
-use super::terminal::{Look, Terminal, bar};
-
-/// Everything that was measured.
-#[derive(Debug, Serialize)]
-pub(super) struct BenchReport {
-    command: &'static str,
-    processors: usize,
-    runs: Vec<Run>,
-    results: Vec<Ranking>,
-    /// stead's median by wireguard-go's, where both ran.
-    stead_by_wireguard_go: Option<f64>,
-    /// stead's median by that of a stead that keeps nothing for a move, where both ran: what the ring and the memory of
-    /// TCP's numbers cost.
-    stead_by_forgetful: Option<f64>,
-    /// Whether stead is as fast as promised beside those that it was compared with.
-    pub(super) held: bool,
-}
-
-/// One measurement.
-#[derive(Debug, Serialize)]
-struct Run {
-    tunnel: Driver,
-    round: u32,
-    #[serde(flatten)]
-    flood: FloodReport,
-    iperf3_bits_per_second: Option<u64>,
-}
-
-/// All measurements of one tunnel in short, in bits per second.
-#[derive(Debug, Serialize)]
-struct Ranking {
-    tunnel: Driver,
-    bits_per_second: Summary,
-    iperf3_bits_per_second: Option<Summary>,
-    /// Its median by that of the bare cable, where that was measured.
-    by_bare: Option<f64>,
-}
+use super::terminal::{Look, Terminal};
+use machine::Machine;
+use measure::Stage;
+use progress::Progress;
+pub(super) use report::BenchReport;
+use report::{LeftOut, Measuree, Run, Settings};
+pub(super) use step::Part;
+use step::{ESTABLISHING, Size, Step, Times};
 
 pub(super) fn run(arguments: &BenchArguments, terminal: &Terminal) -> Result<BenchReport, RigError> {
-    let title = format!(
-        "One TCP stream over one cable: {} runs of {} s each, in turn",
-        arguments.runs,
-        arguments.time.as_secs_f64()
-    );
-    terminal.line(&terminal.paint(Look::Bold, &title));
-    terminal.line("");
-    let mut runs = Vec::new();
-    for round in 1..=arguments.runs {
-        for tunnel in &arguments.tunnels {
-            terminal.progress(&format!("  round {round} of {}: {tunnel} …", arguments.runs));
-            let run = measure(*tunnel, round, arguments)?;
-            terminal.line(&format!(
-                "  round {round}  {:<14} {:>7.2} Gbit/s{}",
-                name(*tunnel),
-                gigabits(run.flood.bits_per_second),
-                run.iperf3_bits_per_second
-                    .map_or_else(String::new, |rate| format!("   iperf3 {:>7.2}", gigabits(rate))),
-            ));
-            runs.push(run);
-        }
+    let report = match &arguments.from {
+        Some(file) => read(file)?,
+        None => measure(arguments, terminal),
+    };
+    table::show(&report, terminal);
+    if let Some(file) = &arguments.plot {
+        write(file, &plot::svg(&report))?;
     }
-    let report = sum_up(arguments, runs);
-    conclude(&report, terminal);
+    if let Some(file) = arguments.json.as_ref().filter(|file| *file != Path::new(STANDARD_OUTPUT)) {
+        let text = serde_json::to_string_pretty(&report).unwrap_or_default();
+        write(file, &(text + "\n"))?;
+    }
     Ok(report)
 }
 
-fn measure(driver: Driver, round: u32, arguments: &BenchArguments) -> Result<Run, RigError> {
-    let world = World::new()?;
-    let (near, far) = (world.host("near")?, world.host("far")?);
-    world.cable((&near, "198.18.0.1/30"), (&far, "198.18.0.2/30"))?;
-    let tunnel = Tunnel::establish(driver, &near, &far)?;
-    let line = tunnel.line()?;
-    let flood = Flood { up: 1, down: 0 }.start(&line, WARM_UP)?.measure(arguments.time)?;
-    let iperf3_bits_per_second = arguments.iperf3.then(|| iperf3(&line, arguments.time)).transpose()?;
-    Ok(Run { tunnel: driver, round, flood, iperf3_bits_per_second })
-}
-
-/// The same with iperf3: received bits per second.
-fn iperf3(line: &Line, time: Duration) -> Result<u64, RigError> {
-    let address = line.address.to_string();
-    let mut server = Command::new("iperf3");
-    server.args(["--server", "--one-off", "--forceflush", "--bind", &address]);
-    let server = line.server.spawn(server)?;
-    server.wait_for("Server listening", Duration::from_secs(5))?;
-    let seconds = time.as_secs().max(1).to_string();
-    let mut client = Command::new("iperf3");
-    client.args(["--client", &address, "--time", &seconds, "--omit", "1", "--json"]);
-    let printed = line.client.output(client)?;
-    let report: serde_json::Value = serde_json::from_str(&printed).unwrap_or_default();
-    let rate = report.pointer("/end/sum_received/bits_per_second").and_then(serde_json::Value::as_f64);
-    rate.map(|rate| rate as u64)
-        .ok_or_else(|| RigError::Tunnel(format!("iperf3 reported no rate: {printed}")))
-}
-
-fn sum_up(arguments: &BenchArguments, runs: Vec<Run>) -> BenchReport {
-    let summary = |driver: Driver, rate: &dyn Fn(&Run) -> Option<u64>| {
-        Summary::of(runs.iter().filter(|run| run.tunnel == driver).filter_map(rate).collect())
+fn measure(arguments: &BenchArguments, terminal: &Terminal) -> BenchReport {
+    let mut bench = Bench {
+        terminal,
+        steps: Step::plan(&arguments.only, arguments.iperf3),
+        times: Times::of(arguments.time),
+        left_out: Vec::new(),
+        runs: Vec::new(),
     };
-    let rate = |run: &Run| Some(run.flood.bits_per_second);
-    let bare = summary(Driver::None, &rate);
-    let mut tunnels = arguments.tunnels.clone();
-    tunnels.dedup();
-    let results: Vec<Ranking> = tunnels
-        .into_iter()
-        .filter_map(|tunnel| {
-            let bits_per_second = summary(tunnel, &rate)?;
-            let iperf3_bits_per_second = summary(tunnel, &|run| run.iperf3_bits_per_second);
-            Some(Ranking {
-                tunnel,
-                bits_per_second,
-                iperf3_bits_per_second,
-                by_bare: bare.map(|bare| ratio(bits_per_second, bare)),
-            })
-        })
-        .collect();
-    let compared = summary(Driver::Stead, &rate).zip(summary(Driver::WireguardGo, &rate));
-    let stead_by_wireguard_go = compared.map(|(stead, other)| ratio(stead, other));
-    let compared = summary(Driver::Stead, &rate).zip(summary(Driver::SteadForgetful, &rate));
-    let stead_by_forgetful = compared.map(|(stead, other)| ratio(stead, other));
-    BenchReport {
-        command: "bench",
-        processors: std::thread::available_parallelism().map_or(0, usize::from),
-        runs,
-        results,
-        stead_by_wireguard_go,
-        stead_by_forgetful,
-        held: stead_by_wireguard_go.is_none_or(|ratio| ratio >= PROMISED_RATIO)
-            && stead_by_forgetful.is_none_or(|ratio| ratio >= LEAST_BY_FORGETFUL),
+    let mut tunnels = arguments.tunnels();
+    tunnels.retain(|tunnel| match tunnel.check() {
+        Ok(()) => true,
+        Err(reason) => {
+            bench.leave_out(*tunnel, None, reason);
+            false
+        }
+    });
+    bench.all(&tunnels, arguments.runs);
+    let systems = tunnels
+        .iter()
+        .map(|tunnel| Measuree { name: tunnel.to_string(), versions: machine::versions(*tunnel) });
+    let settings = Settings {
+        runs: arguments.runs,
+        seconds: arguments.time.as_secs_f64(),
+        packet_and_payload_bytes: Size::ALL.map(|size| (size.packet(), size.payload())).to_vec(),
+    };
+    BenchReport::new(Machine::here(), settings, systems.collect(), bench.left_out, bench.runs)
+}
+
+/// A benchmark under way.
+struct Bench<'a> {
+    terminal: &'a Terminal,
+    steps: Vec<Step>,
+    times: Times,
+    left_out: Vec<LeftOut>,
+    runs: Vec<Run>,
+}
+
+impl Bench<'_> {
+    fn all(&mut self, tunnels: &[Driver], rounds: u32) {
+        let each = self.steps.iter().map(|step| step.expected(self.times)).sum::<std::time::Duration>();
+        let mut progress = Progress::new(tunnels.len() * rounds as usize, each + ESTABLISHING);
+        let title = format!(
+            "{} tunnels over one cable, {rounds} runs of {} steps each, in turn: about {}",
+            tunnels.len(),
+            self.steps.len(),
+            progress::minutes(progress.expected())
+        );
+        self.terminal.line(&self.terminal.paint(Look::Bold, &title));
+        let mut silent = Vec::new();
+        for round in 1..=rounds {
+            for tunnel in tunnels {
+                if !silent.contains(tunnel) && !self.one(*tunnel, round, &mut progress) {
+                    // What did not come to life once is not waited for in every round.
+                    silent.push(*tunnel);
+                }
+                progress.turn_over();
+            }
+        }
+        self.terminal.clear();
+    }
+
+    /// Measures a tunnel once; false if it did not come to life.
+    fn one(&mut self, tunnel: Driver, round: u32, progress: &mut Progress) -> bool {
+        self.terminal.progress(&progress.line(&format!("{tunnel}: starting")));
+        let stage = match Stage::set_up(tunnel) {
+            Ok(stage) => stage,
+            Err(error) => {
+                self.leave_out(tunnel, None, error.to_string());
+                return false;
+            }
+        };
+        progress.advance(ESTABLISHING);
+        let (mut measured, mut failed) = (Vec::new(), 0);
+        for step in self.steps.clone() {
+            if failed < MOST_FAILURES {
+                self.terminal.progress(&progress.line(&format!("{tunnel}: {step}")));
+                match stage.measure(step, self.times) {
+                    Ok(figures) => {
+                        measured.extend(figures);
+                        failed = 0;
+                    }
+                    Err(error) => {
+                        self.leave_out(tunnel, Some((round, step)), error.to_string());
+                        failed += 1;
+                    }
+                }
+            }
+            progress.advance(step.expected(self.times));
+        }
+        let run = Run { tunnel: tunnel.to_string(), round, measured };
+        self.terminal.line(&format!("  round {round}  {:<17} {}", run.tunnel, progress::headline(&run)));
+        self.runs.push(run);
+        true
+    }
+
+    fn leave_out(&mut self, tunnel: Driver, step: Option<(u32, Step)>, reason: String) {
+        let step = step.map(|(round, step)| format!("{step}, round {round}"));
+        let first = reason.lines().next().unwrap_or_default();
+        let what = step.as_ref().map_or_else(String::new, |step| format!(" ({step})"));
+        self.terminal.line(&self.terminal.paint(Look::Dim, &format!("  left out: {tunnel}{what}: {first}")));
+        self.left_out.push(LeftOut { tunnel: tunnel.to_string(), step, reason });
     }
 }
 
-fn conclude(report: &BenchReport, terminal: &Terminal) {
-    let heads = format!("  {:<14} {:>9} {:>9} {:>9}", "Gbit/s", "median", "least", "most");
-    terminal.line("");
-    terminal.line(&terminal.paint(Look::Dim, &heads));
-    let most = report.results.iter().map(|result| result.bits_per_second.median).max().unwrap_or(0);
-    for result in &report.results {
-        let rates = result.bits_per_second;
-        terminal.line(&format!(
-            "  {:<14} {:>9.2} {:>9.2} {:>9.2}  {}",
-            name(result.tunnel),
-            gigabits(rates.median),
-            gigabits(rates.min),
-            gigabits(rates.max),
-            terminal.paint(Look::Accent, &bar(rates.median, most, 30)),
-        ));
-    }
-    if let Some(ratio) = report.stead_by_wireguard_go {
-        terminal.line("");
-        terminal.line(&format!(
-            "  stead is {ratio:.1} times as fast as wireguard-go; promised are {PROMISED_RATIO:.0}  {}",
-            terminal.verdict(ratio >= PROMISED_RATIO)
-        ));
-    }
-    conclude_forgetful(report, terminal);
-}
-
-fn conclude_forgetful(report: &BenchReport, terminal: &Terminal) {
-    let Some(ratio) = report.stead_by_forgetful else { return };
-    terminal.line("");
-    terminal.line(&format!(
-        "  what is kept for a move costs {:.1} % of the rate; at most {:.0} % are allowed  {}",
-        (1.0 - ratio) * 100.0,
-        (1.0 - LEAST_BY_FORGETFUL) * 100.0,
-        terminal.verdict(ratio >= LEAST_BY_FORGETFUL)
-    ));
-}
-
-const fn name(driver: Driver) -> &'static str {
-    match driver {
-        Driver::None => "bare cable",
-        driver => driver.name(),
+impl BenchArguments {
+    /// What was asked for, each once; without a wish all but the variant that shows what moving costs.
+    fn tunnels(&self) -> Vec<Driver> {
+        let mut tunnels = Vec::new();
+        let all = || Driver::ALL.iter().copied().filter(|driver| *driver != Driver::SteadForgetful).collect();
+        let wanted = if self.tunnels.is_empty() { all() } else { self.tunnels.clone() };
+        for tunnel in wanted {
+            if !tunnels.contains(&tunnel) {
+                tunnels.push(tunnel);
+            }
+        }
+        tunnels
     }
 }
 
-fn ratio(one: Summary, other: Summary) -> f64 {
-    one.median as f64 / other.median as f64
+fn read(file: &Path) -> Result<BenchReport, RigError> {
+    let doing = || RigError::io(format!("read {}", file.display()));
+    let text = fs::read_to_string(file).map_err(doing())?;
+    serde_json::from_str(&text).map_err(|error| doing()(error.into()))
 }
 
-fn gigabits(bits: u64) -> f64 {
-    bits as f64 / 1e9
+fn write(file: &Path, text: &str) -> Result<(), RigError> {
+    fs::write(file, text).map_err(RigError::io(format!("write {}", file.display())))
 }
 
-/// TCP finds its speed on such a cable within a few round trips; the rest is for the machine to settle.
-const WARM_UP: Duration = Duration::from_millis(500);
-/// stead's rate by wireguard-go's, at least.
-const PROMISED_RATIO: f64 = 2.0;
-/// stead's rate by that of one that keeps nothing for a move, at least.
-const LEAST_BY_FORGETFUL: f64 = 0.97;
+/// The name that stands for standard output in place of a file.
+pub(super) const STANDARD_OUTPUT: &str = "-";
+/// So many steps that fail one after the other mean that the tunnel is dead; the rest would only take time.
+const MOST_FAILURES: u32 = 2;

@@ -13,6 +13,7 @@ pub(super) struct Terminal {
 /// How a piece of text looks where colours are shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Look {
+    Plain,
     Bold,
     Dim,
     Good,
@@ -54,10 +55,9 @@ impl Terminal {
     }
 
     pub(super) fn paint(&self, look: Look, text: &str) -> String {
-        if !self.colours {
-            return text.to_owned();
-        }
         let code = match look {
+            Look::Plain => return text.to_owned(),
+            _ if !self.colours => return text.to_owned(),
             Look::Bold => "1",
             Look::Dim => "2",
             Look::Good => "32",
