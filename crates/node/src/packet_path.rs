@@ -105,10 +105,6 @@ impl PacketPath {
         &self.stock
     }
 
-    pub(crate) fn lanes(&self) -> &[Arc<Lane>] {
-        &self.lanes
-    }
-
     pub(crate) fn lane(&self, peer: PeerId) -> &Arc<Lane> {
         &self.lanes[peer.0 as usize]
     }

@@ -52,8 +52,9 @@ pub(crate) struct Stock {
     resending: Resending,
     /// How many chunks there are, taken out or not.
     chunks: AtomicUsize,
-    /// Which lane is next to give a chunk to another.
-    hand: AtomicUsize,
+    /// Whose the chunks are: one mention for each, whoever was given one longest ago first. So a chunk is found at once
+    /// however many peers there are.
+    holders: Mutex<VecDeque<PeerId>>,
 }
 
 impl PacketPath {
@@ -73,18 +74,32 @@ impl PacketPath {
         let stale =
             chunks.front().is_some_and(|oldest| oldest.unused_since(stock.horizon(ring.clock.read(now))));
         if !stale && chunks.len() < stock.most_per_ring() && stock.reserve() {
+            drop(chunks);
+            stock.mention(peer);
             return Some(Chunk::new());
         }
         let oldest = chunks.pop_front();
         drop(chunks);
         // All memory is in use: if none of it by this peer, another's goes.
-        oldest.or_else(|| self.take_anothers()).map(Chunk::emptied)
+        oldest.or_else(|| self.take_anothers(peer)).map(Chunk::emptied)
     }
 
-    fn take_anothers(&self) -> Option<Chunk> {
-        let lanes = self.lanes();
-        let oldest_of = |turn: usize| lanes[turn % lanes.len()].ring().lock().pop_front();
-        (0..lanes.len()).find_map(|_| oldest_of(self.stock().hand.fetch_add(1, Ordering::Relaxed)))
+    /// For `peer` the oldest chunk of whoever was given one longest ago.
+    fn take_anothers(&self, peer: PeerId) -> Option<Chunk> {
+        let stock = self.stock();
+        let taken = (0..stock.resending.memory_of_all / chunk::BYTES).find_map(|_| {
+            let holder = stock.holders().pop_front()?;
+            let oldest = self.lane(holder).ring().lock().pop_front();
+            if oldest.is_none() {
+                // A worker has it taken out just now.
+                stock.mention(holder);
+            }
+            oldest
+        });
+        if taken.is_some() {
+            stock.mention(peer);
+        }
+        taken
     }
 
     /// Gives back a chunk with a new row: `len` bytes of messages, all but the last as long as `stride`.
@@ -140,14 +155,14 @@ impl PacketPath {
     pub(crate) fn set_keeping(&self, peer: PeerId, on: bool) {
         let ring = self.lane(peer).ring();
         if ring.off.swap(!on, Ordering::Relaxed) == on && !on {
-            self.give_up(&mut ring.lock(), |_| true);
+            self.give_up(peer, |_| true);
         }
     }
 
     /// Gives the memory of what is too old back.
     pub(crate) fn forget_old(&self, peer: PeerId, now: Instant) {
         let horizon = self.horizon(peer, now);
-        self.give_up(&mut self.lane(peer).ring().lock(), |chunk| chunk.unused_since(horizon));
+        self.give_up(peer, |chunk| chunk.unused_since(horizon));
     }
 
     /// Whether traffic to the peer can flow. As long as it cannot, what is kept grows no older.
@@ -160,10 +175,13 @@ impl PacketPath {
         self.stock().horizon(self.lane(peer).ring().clock.read(now))
     }
 
-    fn give_up(&self, chunks: &mut VecDeque<Chunk>, goes: impl Fn(&Chunk) -> bool) {
+    fn give_up(&self, peer: PeerId, goes: impl Fn(&Chunk) -> bool) {
+        let mut chunks = self.lane(peer).ring().lock();
         let before = chunks.len();
         chunks.retain(|chunk| !goes(chunk));
-        (chunks.len()..before).for_each(|_| self.stock().unreserve());
+        let gone = before - chunks.len();
+        drop(chunks);
+        (0..gone).for_each(|_| self.stock().unreserve(peer));
     }
 }
 
@@ -176,7 +194,7 @@ impl Ring {
 
 impl Stock {
     pub(crate) fn new(resending: Resending) -> Self {
-        Self { resending, chunks: AtomicUsize::new(0), hand: AtomicUsize::new(0) }
+        Self { resending, chunks: AtomicUsize::new(0), holders: Mutex::default() }
     }
 
     const fn most_per_ring(&self) -> usize {
@@ -196,8 +214,22 @@ impl Stock {
         self.chunks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    fn unreserve(&self) {
+    fn unreserve(&self, holder: PeerId) {
         self.chunks.fetch_sub(1, Ordering::Relaxed);
+        let mut holders = self.holders();
+        if let Some(at) = holders.iter().position(|mentioned| *mentioned == holder) {
+            holders.remove(at);
+        }
+    }
+
+    /// `holder` was given a chunk.
+    fn mention(&self, holder: PeerId) {
+        self.holders().push_back(holder);
+    }
+
+    /// Never locked while a ring is: whoever asks another's ring has to have let go of his own.
+    fn holders(&self) -> MutexGuard<'_, VecDeque<PeerId>> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -88,9 +88,31 @@ fn ten_thousand_peers_use_no_more_than_the_memory_of_all() {
     let of_all = 3 * chunk::BYTES;
     let path = path(10_000, Resending { memory_of_all: of_all, ..Resending::default() });
     (0..10_000).for_each(|peer| path.keep(PeerId(peer), &message(1, 40), T1));
-    let held: usize = path.lanes().iter().map(|lane| lane.ring().lock().len()).sum();
+    let held: usize = (0..10_000).map(|peer| path.lane(PeerId(peer)).ring().lock().len()).sum();
     assert!(held <= 3, "{held}");
     assert_eq!(kept(&path, 9_999, T1), [1], "the latest is there");
+}
+
+#[test]
+fn who_takes_anothers_memory_asks_only_those_who_have_some() {
+    let path = path(10_000, Resending { memory_of_all: 3 * chunk::BYTES, ..Resending::default() });
+    let mentioned = || path.stock().holders().iter().map(|holder| holder.0).collect::<Vec<_>>();
+    (0..3).for_each(|peer| path.keep(PeerId(peer * 4_000), &message(1, 40), T1));
+    assert_eq!(mentioned(), [0, 4_000, 8_000]);
+
+    path.keep(PeerId(5), &message(2, 40), T1);
+    assert_eq!(mentioned(), [4_000, 8_000, 5], "who was given his longest ago has lost it");
+    assert_eq!(kept(&path, 0, T1), []);
+
+    let taken_out = path.take_chunk(PeerId(4_000), T1).unwrap();
+    path.keep(PeerId(6), &message(3, 40), T1);
+    assert_eq!(mentioned(), [5, 4_000, 6], "what a worker has in its hands cannot go");
+    path.give_chunk(PeerId(4_000), taken_out, (0, 1), T1);
+
+    path.set_keeping(PeerId(5), false);
+    assert_eq!(mentioned(), [4_000, 6], "memory that was given back has no holder");
+    path.keep(PeerId(7), &message(4, 40), T1);
+    assert_eq!(mentioned(), [4_000, 6, 7]);
 }
 
 #[test]
