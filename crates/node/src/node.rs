@@ -141,7 +141,7 @@ impl Node {
     pub fn handle_attachment(&mut self, attachment: LocalAttachment, now: Instant) {
         let before = core::mem::replace(&mut self.ground.attachment, attachment);
         self.with_proxy(now, |proxy, turn| proxy.on_attachment(&before, turn));
-        let needed = self.ground.path.table().peers_with_entries();
+        let needed: BTreeSet<PeerId> = self.ground.path.table().peers_with_entries().into_iter().collect();
         for peer in (0..).map(PeerId).take(self.peers.len()) {
             let needed = needed.contains(&peer);
             self.with_peer(peer, now, |peer, turn| peer.on_attachment(&before, needed, turn));
