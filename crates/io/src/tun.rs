@@ -7,6 +7,7 @@
 //! ends. Nothing else is installed on the host.
 
 use core::net::IpAddr;
+use std::collections::BTreeSet;
 use std::io;
 
 use stead_node::Prefix;
@@ -161,16 +162,19 @@ impl DeviceSettings {
         let mut blocks = self.peers.clone();
         blocks.sort_by_key(Prefix::prefix_len);
         let linked = self.addresses.iter().filter_map(|own| Prefix::new(own.ip, own.prefix_len));
-        let mut reached: Vec<Prefix> = linked.collect();
+        let mut reached: BTreeSet<Prefix> = linked.collect();
+        let mut lengths: BTreeSet<u8> = reached.iter().map(Prefix::prefix_len).collect();
         let mut routes = Vec::new();
         for block in blocks {
             if block.prefix_len() == 0 {
                 return Err(TunError::DefaultRoute { prefix: block });
             }
-            let covered =
-                |wider: &Prefix| wider.prefix_len() <= block.prefix_len() && wider.contains(block.address());
-            if !reached.iter().any(covered) {
-                reached.push(block);
+            let covers =
+                |len: &u8| Prefix::new(block.address(), *len).is_some_and(|it| reached.contains(&it));
+            // One look for each length in use, however many blocks there are.
+            if !lengths.range(..=block.prefix_len()).any(covers) {
+                reached.insert(block);
+                lengths.insert(block.prefix_len());
                 routes.push(block);
             }
         }
