@@ -156,22 +156,23 @@ impl Snapshot {
             Some(Route { source: IpAddr::V6(source), .. }) => Some(source),
             _ => None,
         };
-        let routes = self
-            .places
-            .iter()
-            .filter(|(_, route)| usable(*route) || route.source.is_loopback())
-            .map(|(place, route)| LocalRoute { destination: Prefix::host(*place), source: route.source })
-            .collect();
         let standby = self.standby.iter().filter(|route| usable(**route)).map(|route| route.source).collect();
-        LocalAttachment {
+        let reached: Vec<_> = (self.places.iter())
+            .filter(|(_, route)| usable(*route) || route.source.is_loopback())
+            .copied()
+            .collect();
+        let plain = LocalAttachment {
             addresses: self.addresses,
             default_source_v4,
             default_source_v6,
-            routes,
-            standby,
-            metered: self.metered,
-            cause,
-        }
+            ..LocalAttachment::detached(cause)
+        };
+        // Most peers are behind the default route or on a link, which need not be said for each.
+        let routes = (reached.into_iter())
+            .filter(|(place, route)| plain.source_for(*place) != Some(route.source))
+            .map(|(place, route)| LocalRoute { destination: Prefix::host(place), source: route.source })
+            .collect();
+        LocalAttachment { routes, standby, metered: self.metered, ..plain }
     }
 }
 

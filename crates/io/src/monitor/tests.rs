@@ -35,6 +35,34 @@ async fn a_nap_is_nothing_and_a_sleep_is_noticed_once() {
     assert!(!sleep.take());
 }
 
+#[test]
+fn a_place_is_told_by_itself_only_if_it_is_reached_otherwise_than_its_neighbours() {
+    let local = |ip: &str| LocalAddress { ip: ip.parse().unwrap(), prefix_len: 24, interface: 2 };
+    let over = |ip: &str| Route { source: ip.parse().unwrap(), gateway: None, interface: Some(2) };
+    let place = |ip: &str, source| (ip.parse().unwrap(), over(source));
+    let snapshot = Snapshot {
+        addresses: vec![local("10.1.0.2"), local("10.2.0.2")],
+        v4: Some(over("10.1.0.2")),
+        places: vec![
+            place("192.0.2.1", "10.1.0.2"),
+            place("10.2.0.9", "10.2.0.2"),
+            place("192.0.2.2", "10.2.0.2"),
+            place("192.0.2.3", "10.3.0.2"),
+        ],
+        ..Snapshot::default()
+    };
+    let told = snapshot.report(Cause::Start);
+    let odd = LocalRoute {
+        destination: Prefix::host("192.0.2.2".parse().unwrap()),
+        source: "10.2.0.2".parse().unwrap(),
+    };
+    assert_eq!(
+        told.routes,
+        [odd],
+        "by the default route, on a link, otherwise, and by an address that is gone"
+    );
+}
+
 #[cfg(target_os = "linux")]
 mod in_a_namespace {
     //! In a network namespace of the test's own: nothing outside it is touched.
