@@ -110,8 +110,9 @@ impl Index {
         }
     }
 
-    /// The entry of `class` that has been silent for longest, and since when.
-    fn longest_idle(&mut self, class: Class) -> Option<(Instant, u64)> {
+    /// The entry of `class` that has been silent for longest, and since when. Brings at most `*looks` places up to date,
+    /// and takes them off; `None` also if those did not suffice.
+    fn longest_idle(&mut self, class: Class, looks: &mut usize) -> Option<(Instant, u64)> {
         loop {
             let (since, id) = self.queues.head(class)?;
             let Some(slot) = self.slots.get_mut(&id) else {
@@ -122,21 +123,22 @@ impl Index {
             if seen <= since {
                 return Some((since, id));
             }
+            *looks = looks.checked_sub(1)?;
             self.queues.remove(class, (since, id));
             self.queues.insert(class, (seen, id));
             slot.since = seen;
         }
     }
 
-    /// An entry whose time of silence is over.
-    pub(crate) fn due(&mut self, limits: &Limits, now: Instant) -> Option<u64> {
+    /// An entry whose time of silence is over, as far as `looks` show it, see [`longest_idle`](Self::longest_idle).
+    pub(crate) fn due(&mut self, limits: &Limits, looks: &mut usize, now: Instant) -> Option<u64> {
         Class::ALL.into_iter().find_map(|class| {
             let silence = limits.silence(class)?;
             // Most queues are answered by their heads alone; only what looks due is brought up to date.
             if self.queues.head(class)?.0 + silence > now {
                 return None;
             }
-            let (since, id) = self.longest_idle(class)?;
+            let (since, id) = self.longest_idle(class, looks)?;
             (since + silence <= now).then_some(id)
         })
     }
@@ -144,7 +146,8 @@ impl Index {
     /// The entry that is missed least.
     pub(crate) fn victim(&mut self) -> Option<u64> {
         Class::EVICTION_TIERS.into_iter().find_map(|tier| {
-            tier.iter().filter_map(|&class| self.longest_idle(class)).min().map(|(_, id)| id)
+            let mut looks = usize::MAX;
+            tier.iter().filter_map(|&class| self.longest_idle(class, &mut looks)).min().map(|(_, id)| id)
         })
     }
 
@@ -273,6 +276,27 @@ mod tests {
 
         index.remove(1);
         assert_eq!(index.free_token(|attempt| Token(attempt.into())), Some(Token(0)), "free with its entry");
+    }
+
+    #[test]
+    fn one_look_for_what_is_over_brings_only_so_many_places_up_to_date() {
+        let (mut index, limits) = (Index::default(), Limits::default());
+        let later = Instant::ZERO + limits.udp;
+        for id in 0..1000 {
+            let entry = entry(id, Token(id));
+            entry.count_outbound(1, 100, None, later);
+            index.insert(entry);
+        }
+        let stale = |index: &Index| index.slots.values().filter(|slot| slot.since < later).count();
+        for rest in [900, 800] {
+            let mut looks = 100;
+            assert_eq!((index.due(&limits, &mut looks, later), looks), (None, 0));
+            assert_eq!(stale(&index), rest);
+            assert_eq!(index.earliest(&limits), Some(later), "the rest is still to be looked at");
+        }
+        let mut looks = 1000;
+        assert_eq!((index.due(&limits, &mut looks, later), looks), (None, 200));
+        assert_eq!(index.earliest(&limits), Some(later + limits.udp));
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub enum Refusal {
 /// another wake the node once a second at most.
 const EXPIRY_GRANULARITY: Duration = Duration::from_secs(1);
 
+/// How many entries are looked at, of those that passed packets since they were looked at last, while the table's lock is
+/// held: a millisecond's work, since a worker may wait for it. If there are more, expiry is due again at once.
+const MOST_LOOKS: usize = 4096;
+
 impl Table {
     /// An empty table.
     #[must_use]
@@ -209,8 +213,8 @@ impl Table {
     }
 
     fn expire_in(&self, index: &mut Index, now: Instant) -> usize {
-        let mut expired = 0;
-        while let Some(id) = index.due(&self.limits, now) {
+        let (mut expired, mut looks) = (0, MOST_LOOKS);
+        while let Some(id) = index.due(&self.limits, &mut looks, now) {
             self.remove(index, id);
             expired += 1;
         }
