@@ -37,6 +37,7 @@ pub use peer::{Condition, PathStatus, PeerKind, PeerStatus, Refusal, ResumptionS
 pub use proxy::{RelayedStatus, ServiceStatus};
 pub use relay::RelayAddress;
 pub use ring::{Chunk, LONGEST_ROW};
+pub use routes::Routes;
 pub use settings::{
     PeerSettings, Prefix, Resending, ServiceSettings, Settings, SettingsError, SuspensionSettings,
 };

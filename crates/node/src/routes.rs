@@ -17,7 +17,7 @@ type FixedHasher = BuildHasherDefault<DefaultHasher>;
 
 /// The owners of all configured prefixes.
 #[derive(Debug, Default)]
-pub(crate) struct Routes {
+pub struct Routes {
     v4: Family<u32>,
     v6: Family<u128>,
 }
@@ -36,7 +36,8 @@ impl<A> Default for Family<A> {
 
 impl Routes {
     /// A table in which each of `owned` belongs to its peer. A later owner of the same prefix replaces the earlier.
-    pub(crate) fn new(owned: impl IntoIterator<Item = (Prefix, PeerId)>) -> Self {
+    #[must_use]
+    pub fn new(owned: impl IntoIterator<Item = (Prefix, PeerId)>) -> Self {
         let mut routes = Self::default();
         for (prefix, peer) in owned {
             match prefix.address() {
@@ -48,7 +49,8 @@ impl Routes {
     }
 
     /// Who owns `address`. Costs one hash look-up per distinct prefix length in use.
-    pub(crate) fn owner(&self, address: IpAddr) -> Option<PeerId> {
+    #[must_use]
+    pub fn owner(&self, address: IpAddr) -> Option<PeerId> {
         match address {
             IpAddr::V4(v4) => self.v4.owner(|len| v4.to_bits() & mask_v4(len)),
             IpAddr::V6(v6) => self.v6.owner(|len| v6.to_bits() & mask_v6(len)),
