@@ -150,11 +150,14 @@ impl Bench<'_> {
 }
 
 impl BenchArguments {
-    /// What was asked for, each once; without a wish all but the variant that shows what moving costs.
+    /// What was asked for, each once; without a wish the ceilings, then all but the variant that shows what moving
+    /// costs.
     fn tunnels(&self) -> Vec<Driver> {
-        let mut tunnels = Vec::new();
-        let all = || Driver::ALL.iter().copied().filter(|driver| *driver != Driver::SteadForgetful).collect();
+        let ceilings = [Driver::None, Driver::Forwarder];
+        let others = Driver::ALL.iter().filter(|driver| **driver != Driver::SteadForgetful);
+        let all = || ceilings.iter().chain(others).copied().collect();
         let wanted = if self.tunnels.is_empty() { all() } else { self.tunnels.clone() };
+        let mut tunnels = Vec::new();
         for tunnel in wanted {
             if !tunnels.contains(&tunnel) {
                 tunnels.push(tunnel);
