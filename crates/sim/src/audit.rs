@@ -15,6 +15,8 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::DefaultHasher;
 
+use stead_wire::ip::IpHeaders;
+use stead_wire::tcp;
 use stead_wire::time::Instant;
 
 use self::pieces::Pieces;
@@ -134,9 +136,20 @@ impl Audit {
     }
 }
 
-/// Fixed keys: the same on every run.
+/// Fixed keys: the same on every run. A SYN may be made to ask for shorter segments on its way.
 fn fingerprint(packet: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    packet.hash(&mut hasher);
+    match IpHeaders::parse(packet) {
+        Ok(headers) if headers.tcp.is_some_and(|flags| flags.syn) => {
+            let mut least = packet.to_vec();
+            tcp::clamp_mss(&mut least, &headers, 0, false);
+            let checksum = headers.transport_offset + 16;
+            if let Some(checksum) = least.get_mut(checksum..checksum + 2) {
+                checksum.fill(0);
+            }
+            least.hash(&mut hasher);
+        }
+        _ => packet.hash(&mut hasher),
+    }
     hasher.finish()
 }
