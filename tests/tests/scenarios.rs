@@ -25,6 +25,7 @@ macro_rules! scenarios {
 
 scenarios! {
     a_network_that_lets_nothing_through_for_8_s,
+    a_path_that_narrows_to_1280,
     abandoned_attachment_point,
     both_behind_nat,
     both_behind_nat_one_moves,
@@ -81,6 +82,7 @@ scenarios! {
     replay_10_an_outage_of_5_s,
     replay_10_an_outage_of_600_s,
     replay_11_a_narrower_path_after_a_move,
+    replay_11_a_phone_network_of_1280,
     replay_13_killed_and_started_again,
     replay_13_killed_and_started_again_elsewhere,
     replay_14_the_relay_restarts,

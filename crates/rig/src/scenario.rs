@@ -30,6 +30,7 @@
 //!   - { at: 15s, host: s, kill: true }           # `stop: true`, `start: true`, `freeze: 3s`
 //!   - { at: 16s, network: cafe, nat: reboot }    # all mappings lost; `rebind`: they get other ports besides
 //!   - { at: 17s, network: cafe, link: { loss: 30% } }
+//!   - { at: 18s, network: cafe, link: { mtu: 1280 } }       # what is longer is lost without a word
 //!   - { at: 18s, network: cafe, attack: replay, for: 2s }   # replay | delay | resource | forge
 //! expect:
 //!   - { traffic: file, intact: true, ends: 25s }

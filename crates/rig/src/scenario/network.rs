@@ -17,7 +17,7 @@ pub struct Network {
     pub nat: Nat,
     /// How long an idle mapping of the NAT lasts; five minutes unless told (RFC 4787 REQ-5).
     pub expiry: Duration,
-    /// The largest packet, in bytes.
+    /// The largest packet, in bytes. Its hosts know it, and its router tells whoever sends larger ones.
     pub mtu: u32,
     /// The line to the internet in the beginning; none if no row ever says anything about it.
     pub link: Link,
@@ -87,6 +87,8 @@ pub struct Way {
     pub duplicate: Share,
     /// How much it carries; packets wait for [`QUEUE`] at most.
     pub rate: Option<Rate>,
+    /// The longest packet, in bytes. Longer ones are lost without a word, as behind a router that may not speak.
+    pub mtu: Option<u32>,
 }
 
 impl Way {
@@ -133,6 +135,7 @@ struct WayChange {
     reorder: Option<Share>,
     duplicate: Option<Share>,
     rate: Option<Rate>,
+    mtu: Option<u32>,
 }
 
 impl WayChange {
@@ -145,6 +148,7 @@ impl WayChange {
             reorder: share("reorder"),
             duplicate: share("duplicate"),
             rate: section.value("rate", unit::RATE, unit::rate),
+            mtu: section.value("mtu", MTU, mtu),
         }
     }
 
@@ -158,6 +162,7 @@ impl WayChange {
             reorder: narrower.reorder.or(self.reorder),
             duplicate: narrower.duplicate.or(self.duplicate),
             rate: narrower.rate.or(self.rate),
+            mtu: narrower.mtu.or(self.mtu),
         }
     }
 
@@ -168,6 +173,7 @@ impl WayChange {
         way.reorder = self.reorder.unwrap_or(way.reorder);
         way.duplicate = self.duplicate.unwrap_or(way.duplicate);
         way.rate = self.rate.or(way.rate);
+        way.mtu = self.mtu.or(way.mtu);
     }
 }
 
@@ -187,11 +193,7 @@ impl Network {
             v6,
             nat,
             expiry: section.duration("expiry").unwrap_or(EXPIRY),
-            mtu: section
-                .value("mtu", "bytes between 576 and 9000", |text| {
-                    text.parse().ok().filter(|mtu| (576..=9000).contains(mtu))
-                })
-                .unwrap_or(1500),
+            mtu: section.value("mtu", MTU, mtu).unwrap_or(1500),
             link,
         };
         if !section.has("v4") && !section.has("v6") {
@@ -211,6 +213,12 @@ impl Network {
         self.v4.into_iter().chain(self.v6).map(move |prefix| prefix.place(number))
     }
 }
+
+fn mtu(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|mtu| (576..=9000).contains(mtu))
+}
+
+const MTU: &str = "bytes between 576 and 9000";
 
 fn prefix(text: &str, v4: bool) -> Option<Prefix> {
     text.parse().ok().filter(|prefix: &Prefix| prefix.address.is_ipv4() == v4)

@@ -35,7 +35,8 @@ impl Traverse {
     ) {
         // Drawn for each packet in the same order, so that a change of one thing does not shift the others.
         let (loss, reorder, duplicate, jitter) = (self.draw(), self.draw(), self.draw(), self.draw());
-        if way.loss.takes(loss) {
+        let too_long = way.mtu.is_some_and(|mtu| packet.len() as u64 > u64::from(mtu));
+        if too_long || way.loss.takes(loss) {
             return;
         }
         let Some(sent) = self.transmit(packet.len(), way, now) else { return };
@@ -168,6 +169,12 @@ mod tests {
         let doubling = Way { duplicate: Share(300_000), ..Way::default() };
         assert!((1250..1350).contains(&arrivals(doubling, 1000).len()));
         assert_eq!(arrivals(Way { loss: Share(1_000_000), ..Way::default() }, 100), []);
+    }
+
+    #[test]
+    fn what_is_too_long_is_lost_without_a_word() {
+        assert_eq!(arrivals(Way { mtu: Some(999), ..Way::default() }, 10), []);
+        assert_eq!(arrivals(Way { mtu: Some(1000), ..Way::default() }, 10).len(), 10);
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn way(way: &Way, mtu: u32) -> LinkPlan {
         reorder: way.reorder.fraction(),
         rate: way.rate.map(|rate| rate.0),
         queue: QUEUE,
-        mtu: usize::try_from(mtu).unwrap_or(usize::MAX),
+        mtu: usize::try_from(way.mtu.map_or(mtu, |narrower| narrower.min(mtu))).unwrap_or(usize::MAX),
     }
 }
 
