@@ -97,7 +97,7 @@ impl Node {
                     self.handle_notice(notice, now);
                 }
             }
-            Outbound::Hold => {
+            Outbound::Hold | Outbound::Shorten(_) => {
                 let owner = IpHeaders::parse(packet)
                     .ok()
                     .and_then(|headers| path.routes().owner(headers.destination()));

@@ -103,6 +103,15 @@ impl<'p> Segments<'p> {
         }
     }
 
+    /// The same, cut into packets of at most `longest` bytes. `None` for what is not cut at all, and for what is no TCP:
+    /// only a stream of bytes means the same however it is cut.
+    #[must_use]
+    pub fn shortened(&self, longest: usize) -> Option<Self> {
+        let Cut::Every { view, size } = self.cut else { return None };
+        let room = longest.checked_sub(view.payload).filter(|room| *room > 0 && view.upper == Upper::Tcp)?;
+        Some(Self { packet: self.packet, cut: Cut::Every { view, size: size.min(room) } })
+    }
+
     /// The packet before it is cut. Its headers name the connection of all segments; its checksums may be
     /// incomplete.
     #[must_use]

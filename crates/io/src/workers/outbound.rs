@@ -73,7 +73,7 @@ impl Worker {
 
     /// One read of the device: a packet, or a super-packet.
     async fn depart(&mut self, read: &[u8], now: Instant) {
-        let segments = match Device::segments(read) {
+        let mut segments = match Device::segments(read) {
             Ok(segments) => segments,
             Err(error) => {
                 debug!(%error, bytes = read.len(), "The device handed out something else than a packet");
@@ -84,17 +84,23 @@ impl Worker {
         if self.row.is_too_long(segments.full_len()) {
             return self.shared.drops.count(IoDrop::PacketTooBig, count as u64);
         }
-        let packets = u32::try_from(count).unwrap_or(u32::MAX);
-        match self.shared.path.outbound(
-            &mut self.cursor,
-            segments.packet(),
-            (packets, segments.full_len()),
-            now,
-        ) {
+        let mut verdict = self.judge(&segments, now);
+        if let Outbound::Shorten(longest) = verdict
+            && let Some(shorter) = segments.shortened(longest)
+        {
+            segments = shorter;
+            verdict = self.judge(&segments, now);
+        }
+        match verdict {
             Outbound::Send(grant) => self.send(grant, &segments, now).await,
-            Outbound::Hold => self.hold(&segments),
+            Outbound::Hold | Outbound::Shorten(_) => self.hold(&segments),
             Outbound::Drop(reason) => trace!(%reason, "Packet dropped"),
         }
+    }
+
+    fn judge(&mut self, segments: &Segments<'_>, now: Instant) -> Outbound {
+        let packets = u32::try_from(segments.count()).unwrap_or(u32::MAX);
+        self.shared.path.outbound(&mut self.cursor, segments.packet(), (packets, segments.full_len()), now)
     }
 
     /// Seals every segment into the row, which goes out whenever it is full.

@@ -22,6 +22,9 @@ pub enum Outbound {
     /// Cut it into plain packets and give each to [`Node::handle_packet`](crate::Node::handle_packet): its
     /// peer has no session, is suspended, or is to be probed; or the packets are too long for the path.
     Hold,
+    /// A super-packet of TCP whose segments are longer than this, which the path does not take. Cut it into such and ask
+    /// again; or do as with [`Hold`](Self::Hold).
+    Shorten(usize),
     /// Counted; forget it.
     Drop(Discard),
 }
@@ -70,6 +73,7 @@ impl PacketPath {
             match self.fits(&departure, lane, way.longest, now) {
                 Fit::Fits => {}
                 Fit::Cut => return Outbound::Hold,
+                Fit::Shorter => return Outbound::Shorten(way.longest),
                 Fit::Never => {
                     self.drops().count_many(Discard::TooLongForPath, u64::from(packets));
                     return Outbound::Drop(Discard::TooLongForPath);
@@ -165,6 +169,7 @@ impl PacketPath {
         let fits = departure.longest <= longest && !tcp::invites_longer(packet, headers, longest);
         match fits {
             true => Fit::Fits,
+            false if departure.packets > 1 && headers.tcp.is_some() => Fit::Shorter,
             false if cut::is_cuttable(packet, headers) || headers.tcp.is_some() => Fit::Cut,
             // The node tells the sender, if it was not told just now.
             false if lane.notice_too_long(now) => Fit::Cut,
@@ -179,6 +184,8 @@ enum Fit {
     Fits,
     /// When the node has cut or changed them, or has told their sender.
     Cut,
+    /// When the super-packet is cut smaller.
+    Shorter,
     /// No, and their sender has been told.
     Never,
 }

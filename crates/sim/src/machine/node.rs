@@ -79,7 +79,7 @@ impl Machine for NodeMachine {
                     self.node.handle_notice(notice, now);
                 }
             }
-            Outbound::Hold => self.node.handle_packet(packet, now),
+            Outbound::Hold | Outbound::Shorten(_) => self.node.handle_packet(packet, now),
             Outbound::Drop(_) => {}
         }
     }

@@ -29,6 +29,29 @@ fn a_super_packet_becomes_the_packets_it_stands_for() {
 }
 
 #[test]
+fn for_a_narrow_path_a_tcp_super_packet_is_cut_smaller_and_a_udp_one_is_not() {
+    for recipe in [Recipe::tcp_v4(), Recipe::tcp_v6()] {
+        let (read, whole) = (recipe.read(&payload(5500), 1400), payload(5500));
+        let segments = Segments::of_read(&read).unwrap();
+        let narrow = segments.shortened(recipe.headers_len() + 1100).unwrap();
+        assert_eq!((narrow.count(), narrow.full_len()), (5, recipe.headers_len() + 1100));
+        let written: Vec<Vec<u8>> = (0..5)
+            .map(|index| {
+                let mut packet = vec![0; narrow.len_of(index)];
+                narrow.write(index, &mut packet, Checksums::Complete);
+                packet
+            })
+            .collect();
+        assert_eq!(written, recipe.cut(&whole, 1100));
+        assert_eq!(segments.shortened(9000).map(|same| same.full_len()), Some(segments.full_len()));
+        assert!(segments.shortened(recipe.headers_len()).is_none(), "no room for any data");
+        assert!(Segments::of_read(&recipe.read(&payload(100), 0)).is_err());
+    }
+    let udp = Recipe::udp_v4().read(&payload(5500), 1400);
+    assert!(Segments::of_read(&udp).unwrap().shortened(1100).is_none());
+}
+
+#[test]
 fn flags_that_happen_once_stay_on_one_segment() {
     let recipe = Recipe::tcp_v4().with_flags(ACK | PSH | FIN | CWR | ECE);
     let packets = expanded(&recipe.read(&payload(3000), 1000));
