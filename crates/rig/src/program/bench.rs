@@ -14,8 +14,9 @@ mod report;
 mod step;
 mod table;
 
-use std::fs;
 use std::path::Path;
+use std::time::Duration;
+use std::{fs, mem};
 
 use stead_rig::{Driver, RigError};
 
@@ -32,20 +33,17 @@ use step::{ESTABLISHING, Size, Step, Times};
 pub(super) fn run(arguments: &BenchArguments, terminal: &Terminal) -> Result<BenchReport, RigError> {
     let report = match &arguments.from {
         Some(file) => read(file)?,
-        None => measure(arguments, terminal),
+        None => measure(arguments, terminal)?,
     };
     table::show(&report, terminal);
     if let Some(file) = &arguments.plot {
         write(file, &plot::svg(&report))?;
     }
-    if let Some(file) = arguments.json.as_ref().filter(|file| *file != Path::new(STANDARD_OUTPUT)) {
-        let text = serde_json::to_string_pretty(&report).unwrap_or_default();
-        write(file, &(text + "\n"))?;
-    }
+    arguments.keep(&report)?;
     Ok(report)
 }
 
-fn measure(arguments: &BenchArguments, terminal: &Terminal) -> BenchReport {
+fn measure(arguments: &BenchArguments, terminal: &Terminal) -> Result<BenchReport, RigError> {
     let mut bench = Bench {
         terminal,
         steps: Step::plan(&arguments.only, arguments.iperf3),
@@ -61,16 +59,17 @@ fn measure(arguments: &BenchArguments, terminal: &Terminal) -> BenchReport {
             false
         }
     });
-    bench.all(&tunnels, arguments.runs);
-    let systems = tunnels
-        .iter()
-        .map(|tunnel| Measuree { name: tunnel.to_string(), versions: machine::versions(*tunnel) });
-    let settings = Settings {
-        runs: arguments.runs,
-        seconds: arguments.time.as_secs_f64(),
-        packet_and_payload_bytes: Size::ALL.map(|size| (size.packet(), size.payload())).to_vec(),
-    };
-    BenchReport::new(Machine::here(), settings, systems.collect(), bench.left_out, bench.runs)
+    let mut progress = bench.start(tunnels.len(), arguments.runs);
+    for round in 1..=arguments.runs {
+        bench.round(&mut tunnels, round, &mut progress);
+        if round < arguments.runs {
+            // A run takes long: whoever ends it early has the rounds so far.
+            let report = bench.sum_up(arguments, round);
+            arguments.keep(&report)?;
+            (bench.left_out, bench.runs) = (report.left_out, report.runs);
+        }
+    }
+    Ok(bench.sum_up(arguments, arguments.runs))
 }
 
 /// A benchmark under way.
@@ -83,27 +82,45 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn all(&mut self, tunnels: &[Driver], rounds: u32) {
-        let each = self.steps.iter().map(|step| step.expected(self.times)).sum::<std::time::Duration>();
-        let mut progress = Progress::new(tunnels.len() * rounds as usize, each + ESTABLISHING);
+    /// Tells what is about to happen.
+    fn start(&self, tunnels: usize, rounds: u32) -> Progress {
+        let each: Duration = self.steps.iter().map(|step| step.expected(self.times)).sum();
+        let progress = Progress::new(tunnels * rounds as usize, each + ESTABLISHING);
         let title = format!(
-            "{} tunnels over one cable, {rounds} runs of {} steps each, in turn: about {}",
-            tunnels.len(),
+            "{tunnels} tunnels over one cable, {rounds} runs of {} steps each, in turn: about {}",
             self.steps.len(),
             progress::minutes(progress.expected())
         );
         self.terminal.line(&self.terminal.paint(Look::Bold, &title));
-        let mut silent = Vec::new();
-        for round in 1..=rounds {
-            for tunnel in tunnels {
-                if !silent.contains(tunnel) && !self.one(*tunnel, round, &mut progress) {
-                    // What did not come to life once is not waited for in every round.
-                    silent.push(*tunnel);
-                }
-                progress.turn_over();
+        progress
+    }
+
+    /// Measures each tunnel once; what does not come to life is not waited for in the rounds to come.
+    fn round(&mut self, tunnels: &mut Vec<Driver>, round: u32, progress: &mut Progress) {
+        tunnels.retain(|tunnel| {
+            let lives = self.one(*tunnel, round, progress);
+            progress.turn_over();
+            lives
+        });
+        self.terminal.clear();
+    }
+
+    /// What is known after so many rounds; takes the measurements with it.
+    fn sum_up(&mut self, arguments: &BenchArguments, rounds: u32) -> BenchReport {
+        let mut systems: Vec<Measuree> = Vec::new();
+        for tunnel in arguments.tunnels() {
+            let name = tunnel.to_string();
+            if self.runs.iter().any(|run| run.tunnel == name) {
+                systems.push(Measuree { name, versions: machine::versions(tunnel) });
             }
         }
-        self.terminal.clear();
+        let settings = Settings {
+            runs: rounds,
+            seconds: arguments.time.as_secs_f64(),
+            packet_and_payload_bytes: Size::ALL.map(|size| (size.packet(), size.payload())).to_vec(),
+        };
+        let (left_out, runs) = (mem::take(&mut self.left_out), mem::take(&mut self.runs));
+        BenchReport::new(Machine::here(), settings, systems, left_out, runs)
     }
 
     /// Measures a tunnel once; false if it did not come to life.
@@ -150,6 +167,15 @@ impl Bench<'_> {
 }
 
 impl BenchArguments {
+    /// Writes the report where a file was asked for.
+    fn keep(&self, report: &BenchReport) -> Result<(), RigError> {
+        let file = self.json.as_ref().filter(|file| *file != Path::new(STANDARD_OUTPUT));
+        file.map_or(Ok(()), |file| {
+            let text = serde_json::to_string_pretty(report).unwrap_or_default();
+            write(file, &(text + "\n"))
+        })
+    }
+
     /// What was asked for, each once; without a wish the ceilings, then all but the variant that shows what moving
     /// costs.
     fn tunnels(&self) -> Vec<Driver> {

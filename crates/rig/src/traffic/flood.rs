@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::timeline::micros;
-use super::{Direction, Line, TcpState};
+use super::{Direction, LOOK_UP, Line, TcpState};
 use crate::error::RigError;
 
 /// A flood to be started: so many streams each way.
@@ -43,14 +43,17 @@ pub struct FloodRun {
 }
 
 impl FloodRun {
-    /// Measures at the receiving applications for so long.
+    /// Measures at the receiving applications for so long, or until anything at all arrived.
     ///
     /// # Errors
-    /// If a connection broke, or nothing arrived at all.
+    /// If a connection broke, or nothing arrived for far too long.
     pub fn measure(&self, duration: Duration) -> Result<FloodReport, RigError> {
         let received = || self.streams.iter().map(Stream::received).collect::<Vec<u64>>();
         let (began, before) = (Instant::now(), received());
         thread::sleep(duration);
+        while received() == before && began.elapsed() < duration + PATIENCE {
+            thread::sleep(LOOK_UP);
+        }
         let (took, after) = (began.elapsed(), received());
         let each: Vec<u64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
         let bytes: u64 = each.iter().sum();
@@ -149,5 +152,7 @@ impl Drop for Stream {
     }
 }
 
+/// How long a stream may stand still before it counts as broken.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes per system call: large enough that the calls themselves cost little.
 const BLOCK: usize = 256 * 1024;

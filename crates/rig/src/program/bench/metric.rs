@@ -18,6 +18,8 @@ pub(super) enum Metric {
     Datagrams(Size),
     /// Their payload, in bits per second.
     DatagramBits(Size),
+    /// The largest IP packet that the tunnel takes unfragmented, in bytes.
+    Mtu,
     /// A round trip, in nanoseconds.
     RoundTrip { load: Load, probe: Probe, quantile: Quantile },
     /// TCP transactions a second.
@@ -63,6 +65,7 @@ pub(super) enum Unit {
     Nanoseconds,
     MicrosecondsPerGigabyte,
     Bytes,
+    BytesOfPacket,
 }
 
 impl Unit {
@@ -73,7 +76,7 @@ impl Unit {
             Self::PerSecond => "1/s",
             Self::Nanoseconds => "ns",
             Self::MicrosecondsPerGigabyte => "µs/GB",
-            Self::Bytes => "B",
+            Self::Bytes | Self::BytesOfPacket => "B",
         }
     }
 
@@ -85,6 +88,7 @@ impl Unit {
             Self::Nanoseconds => "µs",
             Self::MicrosecondsPerGigabyte => "CPU s/GB",
             Self::Bytes => "MB",
+            Self::BytesOfPacket => "B",
         }
     }
 
@@ -98,6 +102,7 @@ impl Unit {
             Self::Nanoseconds => (figure / 1e3, 1),
             Self::MicrosecondsPerGigabyte => (figure / 1e6, 2),
             Self::Bytes => (figure / 1e6, 1),
+            Self::BytesOfPacket => (figure, 0),
         };
         format!("{shown:.digits$}")
     }
@@ -111,6 +116,7 @@ impl Metric {
             Self::RoundTrip { .. } => Unit::Nanoseconds,
             Self::ProcessorOfTunnel | Self::ProcessorOfMachine => Unit::MicrosecondsPerGigabyte,
             Self::Resident | Self::Peak => Unit::Bytes,
+            Self::Mtu => Unit::BytesOfPacket,
         }
     }
 
@@ -142,10 +148,14 @@ impl Metric {
                 figures
             }
             Measured::Iperf3 { bits_per_second } => vec![(Self::Iperf3, *bits_per_second)],
-            Measured::Udp { size, payload_bytes, found, .. } => {
+            Measured::Udp { size, payload_bytes, found, mtu, .. } => {
                 // Where even the slowest rate lost too much, nothing is carried.
                 let rate = found.best.map_or(0, |best| best.received_per_second);
-                vec![(Self::Datagrams(*size), rate), (Self::DatagramBits(*size), rate * payload_bytes * 8)]
+                vec![
+                    (Self::Datagrams(*size), rate),
+                    (Self::DatagramBits(*size), rate * payload_bytes * 8),
+                    (Self::Mtu, u64::from(*mtu)),
+                ]
             }
             Measured::Memory { larger, .. } => {
                 vec![(Self::Resident, larger.resident), (Self::Peak, larger.peak)]
@@ -174,6 +184,7 @@ impl fmt::Display for Metric {
             Self::Transactions(load) => write!(f, "tcp-rr-{}-rate", load.name()),
             Self::ProcessorOfTunnel => f.write_str("cpu-tunnel"),
             Self::ProcessorOfMachine => f.write_str("cpu-machine"),
+            Self::Mtu => f.write_str("udp-mtu"),
             Self::Resident => f.write_str("memory-resident"),
             Self::Peak => f.write_str("memory-peak"),
         }

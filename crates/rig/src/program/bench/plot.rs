@@ -136,22 +136,26 @@ const GAP: u32 = 22;
 const NAME: u32 = 112;
 const BAR: u32 = 165;
 const STYLE: &str = "
-svg { --ground: #ffffff; --ink: #1f2328; --faint: #656d76; --own: #d9480f; --variant: #f0a35e; --other: #7d8ca3; --ceiling: #d0d7de }
-@media (prefers-color-scheme: dark) {
-  svg { --ground: #0d1117; --ink: #e6edf3; --faint: #8d96a0; --own: #ff8a4c; --variant: #a85a26; --other: #6e7f99; --ceiling: #3d444d }
-}
-.ground { fill: var(--ground) }
-text { font: 11px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: var(--ink) }
+.ground { fill: #ffffff }
+text { font: 11px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }
 .head { font-size: 16px; font-weight: 600 }
 .title { font-size: 12.5px; font-weight: 600 }
-.note { fill: var(--faint) }
 .name { text-anchor: end }
-.figure { font-variant-numeric: tabular-nums }
+text.note { fill: #656d76 }
 text.own { font-weight: 700 }
-rect.own { fill: var(--own) }
-rect.variant { fill: var(--variant) }
-rect.other { fill: var(--other) }
-rect.ceiling { fill: var(--ceiling) }
+rect.own { fill: #d9480f }
+rect.variant { fill: #f0a35e }
+rect.other { fill: #7d8ca3 }
+rect.ceiling { fill: #d0d7de }
+@media (prefers-color-scheme: dark) {
+  .ground { fill: #0d1117 }
+  text { fill: #e6edf3 }
+  text.note { fill: #8d96a0 }
+  rect.own { fill: #ff8a4c }
+  rect.variant { fill: #a85a26 }
+  rect.other { fill: #6e7f99 }
+  rect.ceiling { fill: #3d444d }
+}
 ";
 
 #[cfg(test)]

@@ -119,7 +119,11 @@ fn tables() -> Vec<Table> {
             "UDP, packets of {} B: the most at less than 1 % of loss (ratios of packets)",
             size.packet()
         ),
-        columns: vec![("1000/s", Metric::Datagrams(size)), ("Gbit/s", Metric::DatagramBits(size))],
+        columns: vec![
+            ("1000/s", Metric::Datagrams(size)),
+            ("Gbit/s", Metric::DatagramBits(size)),
+            ("MTU", Metric::Mtu),
+        ],
         lead: Some(Metric::Datagrams(size)),
     };
     let iperf3 = Table {
