@@ -126,7 +126,8 @@ impl Bench<'_> {
     /// Measures a tunnel once; false if it did not come to life.
     fn one(&mut self, tunnel: Driver, round: u32, progress: &mut Progress) -> bool {
         self.terminal.progress(&progress.line(&format!("{tunnel}: starting")));
-        let stage = match Stage::set_up(tunnel) {
+        // Some systems are not quite ready when they say so; a second failure is no accident.
+        let stage = match Stage::set_up(tunnel).or_else(|_| Stage::set_up(tunnel)) {
             Ok(stage) => stage,
             Err(error) => {
                 self.leave_out(tunnel, None, error.to_string());
