@@ -38,6 +38,7 @@ pub(crate) struct Raw {
     pub(crate) addresses: Vec<Located<InterfaceAddress>>,
     pub(crate) mtu: Option<Located<u16>>,
     pub(crate) cipher: Option<Located<CipherChoice>>,
+    pub(crate) workers: Option<Located<Option<usize>>>,
     pub(crate) control_socket: Option<Located<String>>,
     pub(crate) log: Option<Located<LogFilter>>,
     pub(crate) connection_limit: Option<Located<usize>>,
@@ -99,6 +100,7 @@ impl Raw {
             addresses: top.list("addresses", |item| item.parsed("an address such as `10.77.0.1/24`", prefix)),
             mtu: top.optional("mtu", mtu),
             cipher: top.optional("cipher", cipher),
+            workers: top.optional("workers", workers),
             control_socket: top.optional("control_socket", |item| item.text("the path of a socket")),
             log: top.optional("log", log_filter),
             connection_limit: connection_limit(&mut top),
@@ -227,6 +229,18 @@ fn cipher(item: &Item<'_>) -> Result<CipherChoice, Mistake> {
     }
 }
 
+fn workers(item: &Item<'_>) -> Result<Option<usize>, Mistake> {
+    let expected = "`auto`, or a number of threads from 1 to 8";
+    if item.text(expected).is_ok_and(|text| text == "auto") {
+        return Ok(None);
+    }
+    let workers = item.number(expected)?;
+    match usize::try_from(workers).ok().filter(|workers| (1..=WORKERS_MOST).contains(workers)) {
+        Some(workers) => Ok(Some(workers)),
+        None => Err(out_of_range(item, workers, expected)),
+    }
+}
+
 pub(crate) fn public_key(item: &Item<'_>) -> Result<PublicKey, Mistake> {
     let text = item.text("the peer's public key")?;
     key::public(&text).map_err(|fault| Mistake::PublicKey { key: item.path.clone(), fault })
@@ -287,13 +301,17 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(1);
 /// … to what fits 16 bits. Longer is longer than any NAT remembers.
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 
-const TOP_KEYS: [&str; 15] = [
+/// More threads than this in one direction wait for each other.
+const WORKERS_MOST: usize = 8;
+
+const TOP_KEYS: [&str; 16] = [
     "interface",
     "private_key_file",
     "listen_port",
     "addresses",
     "mtu",
     "cipher",
+    "workers",
     "control_socket",
     "log",
     "connections",

@@ -66,6 +66,7 @@ impl Raw {
             addresses,
             mtu: self.mtu.map_or(DEFAULT_MTU, |mtu| mtu.value),
             cipher: self.cipher.map(|cipher| cipher.value).unwrap_or_default(),
+            workers: self.workers.and_then(|workers| workers.value),
             control_socket,
             log: self.log.map(|log| log.value).unwrap_or_default(),
             connection_limit: self.connection_limit.map_or(DEFAULT_CONNECTIONS, |limit| limit.value),

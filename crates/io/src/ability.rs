@@ -1,8 +1,29 @@
-//! What this host is able to keep as terms of a session, beyond a plain WireGuard session.
+//! What this host is able to: what it can keep as terms of a session, beyond a plain WireGuard session, and how many
+//! workers it has processors for.
+
+use std::thread::available_parallelism;
 
 use stead_wire::options::Capabilities;
 
 use crate::tun::Device;
+use crate::udp::UdpSockets;
+
+/// How many [workers](crate::driver::DaemonSettings::workers) there can be at most.
+pub const MOST_WORKERS: usize = if Device::MOST_QUEUES < UdpSockets::MOST_SHARING {
+    Device::MOST_QUEUES
+} else {
+    UdpSockets::MOST_SHARING
+};
+
+/// Workers that are enough unless told otherwise: applications and their network stack need processors, too.
+const ENOUGH: usize = 4;
+
+/// As many workers as are good for this host: each has a thread for either direction.
+#[must_use]
+pub fn workers() -> usize {
+    let processors = available_parallelism().map_or(1, usize::from);
+    (processors / 2).clamp(1, ENOUGH.min(MOST_WORKERS))
+}
 
 /// Everything that this processor and this system are good for.
 #[must_use]

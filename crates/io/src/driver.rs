@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, trace};
 
+use crate::MOST_WORKERS;
 use crate::clock;
 use crate::control::{Outcome, Question, Request, Server};
 use crate::drops::IoDrops;
@@ -31,7 +32,7 @@ use crate::gate::Gate;
 use crate::monitor::{Monitor, Own};
 use crate::survivors;
 use crate::tun::{Device, DeviceSettings, VirtualAddress};
-use crate::udp::{Egress, Sender, UdpSockets};
+use crate::udp::{Egress, Sender, UdpError, UdpSockets};
 use crate::workers::{Mail, Shared, Workers};
 
 mod errors;
@@ -55,6 +56,9 @@ pub struct DaemonSettings {
     pub metered: Vec<String>,
     /// A program and its arguments, to be told of each 5-tuple before it is used; see the crate's gate.
     pub path_hook: Option<Vec<String>>,
+    /// How many threads work in each direction, 1 to [`MOST_WORKERS`](crate::MOST_WORKERS): flows out of the TUN device
+    /// and peers' datagrams into it are divided among them.
+    pub workers: usize,
     /// The node's settings. A `listen_port` of 0 is replaced by the port that was found free.
     pub node: Settings,
 }
@@ -98,11 +102,14 @@ impl Daemon {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(settings: DaemonSettings) -> Result<Self, StartError> {
-        let DaemonSettings { interface, addresses, control_socket, metered, path_hook, mut node } = settings;
+        let DaemonSettings { interface, addresses, control_socket, metered, path_hook, workers, mut node } =
+            settings;
         node.check()?;
         let server = Server::bind(&control_socket).await?;
-        let sockets = Arc::new(UdpSockets::bind(node.listen_port, None)?);
-        node.listen_port = sockets.port();
+        let sockets = UdpSockets::bind_several(node.listen_port, None, workers.clamp(1, MOST_WORKERS))?;
+        let sockets: Vec<_> = sockets.into_iter().map(Arc::new).collect();
+        let first = sockets.first().ok_or(UdpError::NoFamily)?;
+        node.listen_port = first.port();
         let device_settings = device_settings(interface, addresses, &node);
         let device = Arc::new(Device::create(&device_settings)?);
         let own = Own { interface: device.index(), mark: None, places: places(&node), metered };
@@ -118,17 +125,17 @@ impl Daemon {
         };
         let (mtu, port) = (usize::from(node.mtu), node.listen_port);
         let node = Node::new(node, seed()?, clock::wall(), clock::now())?;
-        let egress = sockets.egress();
+        let egress = first.egress();
         let exits = Exits {
-            sender: Sender::new(&sockets).map_err(StartError::Workers)?,
+            sender: Sender::new(first).map_err(StartError::Workers)?,
             device: Arc::clone(&device),
             drops: Arc::clone(&drops),
             refused: BTreeSet::new(),
             believed: BTreeMap::new(),
             gate: path_hook.map(|program| Gate::new(program, &about.interface, port)),
         };
-        let shared = Shared { path: node.packet_path(), device, sockets, drops, mtu };
-        let (workers, mails) = Workers::start(shared).await.map_err(StartError::Workers)?;
+        let shared = Shared { path: node.packet_path(), device, drops, mtu };
+        let (workers, mails) = Workers::start(&shared, &sockets).await.map_err(StartError::Workers)?;
         let (asking, questions) = mpsc::channel(QUESTIONS);
         let control = tokio::spawn(server.run(asking));
         let mut daemon =

@@ -22,4 +22,4 @@ mod netlink;
 mod survivors;
 mod workers;
 
-pub use ability::ability;
+pub use ability::{MOST_WORKERS, ability, workers};

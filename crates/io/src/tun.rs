@@ -67,6 +67,25 @@ impl core::fmt::Display for VirtualAddress {
     }
 }
 
+/// One of several that divide work among them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Share {
+    /// Which one, from 0.
+    pub index: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl Share {
+    /// Everything.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
+
+    /// What this one has of `many` things.
+    pub fn of(self, many: usize) -> impl Iterator<Item = usize> {
+        (self.index..many).step_by(self.of.max(1))
+    }
+}
+
 /// Why there is no device.
 #[derive(Debug, thiserror::Error)]
 pub enum TunError {

@@ -79,13 +79,26 @@ pub enum UdpError {
     },
 }
 
-/// How much the kernel may queue either way, in bytes: some 20 ms at 1.6 Gbit/s, while a worker is busy.
-const BUFFER: usize = 4 << 20;
+/// How much the kernel may queue either way, in bytes: 8 ms at 1 Gbit/s, while a worker is busy. What lies there delays
+/// whatever comes behind it, so it is no more than that.
+const BUFFER: usize = 1 << 20;
 
 /// How often another port is tried when any will do and the IPv6 socket cannot have the IPv4 one's.
 const ATTEMPTS: u32 = 16;
 
+/// What a port is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Use {
+    /// One socket of each family.
+    Alone,
+    /// Several.
+    Shared,
+}
+
 impl UdpSockets {
+    /// How many may [share a port](Self::bind_several) here.
+    pub const MOST_SHARING: usize = platform::MOST_SHARING;
+
     /// Opens both sockets on `port`, or on any free one for 0.
     ///
     /// With `mark` (Linux), the sockets' datagrams carry it, so that a routing rule can tell them from
@@ -97,17 +110,38 @@ impl UdpSockets {
         let mut attempts = if port == 0 { ATTEMPTS } else { 1 };
         loop {
             attempts -= 1;
-            match Self::bind_once(port, mark) {
+            match Self::bind_once(port, mark, Use::Alone) {
                 Err(UdpError::PortTaken { .. }) if attempts > 0 => {}
                 settled => return settled,
             }
         }
     }
 
-    fn bind_once(port: u16, mark: Option<u32>) -> Result<Self, UdpError> {
-        let v4 = open(Ipv4Addr::UNSPECIFIED.into(), port, mark)?;
+    /// As [`bind`](Self::bind), several times on one port: the kernel divides the senders among them, and what one
+    /// sender sends goes to one of them. All leave by the same networks. Not more than
+    /// [`MOST_SHARING`](Self::MOST_SHARING).
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_several(port: u16, mark: Option<u32>, several: usize) -> Result<Vec<Self>, UdpError> {
+        // Somebody else who lets the port be shared would share it with us, so nobody may have it.
+        let alone = Self::bind(port, mark)?;
+        if several <= 1 {
+            return Ok(vec![alone]);
+        }
+        let (port, egress) = (alone.port, alone.egress());
+        drop(alone);
+        let sockets = (0..several).map(|_| {
+            let sockets = Self::bind_once(port, mark, Use::Shared)?;
+            Ok(Self { egress: Arc::clone(&egress), ..sockets })
+        });
+        sockets.collect()
+    }
+
+    fn bind_once(port: u16, mark: Option<u32>, wanted: Use) -> Result<Self, UdpError> {
+        let v4 = open(Ipv4Addr::UNSPECIFIED.into(), port, mark, wanted)?;
         let port = v4.as_ref().and_then(|socket| socket.local_addr().ok()).map_or(port, |addr| addr.port());
-        let v6 = open(Ipv6Addr::UNSPECIFIED.into(), port, mark)?;
+        let v6 = open(Ipv6Addr::UNSPECIFIED.into(), port, mark, wanted)?;
         let port = v6.as_ref().and_then(|socket| socket.local_addr().ok()).map_or(port, |addr| addr.port());
         if v4.is_none() && v6.is_none() {
             return Err(UdpError::NoFamily);
@@ -135,7 +169,7 @@ impl UdpSockets {
 }
 
 /// A socket on `ip` and `port`; `None` if the host does not have the family.
-fn open(ip: IpAddr, port: u16, mark: Option<u32>) -> Result<Option<UdpSocket>, UdpError> {
+fn open(ip: IpAddr, port: u16, mark: Option<u32>, wanted: Use) -> Result<Option<UdpSocket>, UdpError> {
     let io = |source| UdpError::Io { port, source };
     let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = match Socket::new(domain, Type::DGRAM, Some(Protocol::UDP)) {
@@ -148,6 +182,9 @@ fn open(ip: IpAddr, port: u16, mark: Option<u32>) -> Result<Option<UdpSocket>, U
     }
     socket.set_nonblocking(true).map_err(io)?;
     platform::enlarge_buffers(&socket, BUFFER);
+    if wanted == Use::Shared {
+        platform::share_port(&socket).map_err(io)?;
+    }
     if let Some(mark) = mark {
         platform::set_mark(&socket, mark).map_err(io)?;
     }

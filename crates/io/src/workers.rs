@@ -1,6 +1,13 @@
-//! The packet path's threads: one from the TUN device to the sockets, one back.
+//! The packet path's threads: from the TUN device to the sockets, and back; one each, or several.
 //!
-//! Each is an operating system's thread with a runtime of its own, and runs a packet to completion: read,
+//! ```text
+//!              ┌ queues 0 2 4 6 ─> outbound 0 ─> ┐       ┌ ─> inbound 0 ─┐
+//!  TUN device ─┤                                 ├ peers ┤               ├─ through the flow's queue ─> TUN device
+//!              └ queues 1 3 5 7 ─> outbound 1 ─> ┘       └ ─> inbound 1 ─┘
+//! ```
+//! A flow's packets have one queue, a peer's datagrams one socket, and each of these one worker: their order stays.
+//!
+//! Each worker is an operating system's thread with a runtime of its own, and runs a packet to completion: read,
 //! translate, seal, send; or receive, open, translate, write. A plain data packet meets no lock, no other
 //! thread and no allocation on its way. Whatever is not plain goes to the node, through its [`Mailbox`].
 //!
@@ -18,7 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::debug;
 
 use crate::drops::{IoDrop, IoDrops};
-use crate::tun::Device;
+use crate::tun::{Device, Share};
 use crate::udp::UdpSockets;
 
 mod inbound;
@@ -45,9 +52,16 @@ pub(crate) enum Mail {
 pub(crate) struct Shared {
     pub(crate) path: Arc<PacketPath>,
     pub(crate) device: Arc<Device>,
-    pub(crate) sockets: Arc<UdpSockets>,
     pub(crate) drops: Arc<IoDrops>,
     pub(crate) mtu: usize,
+}
+
+/// What one of the workers of a direction has for itself.
+#[derive(Clone)]
+struct Part {
+    sockets: Arc<UdpSockets>,
+    /// Of the device's queues.
+    share: Share,
 }
 
 /// The way to the node.
@@ -72,25 +86,34 @@ const FOR_NOTICES: usize = 1024;
 /// Most packets or system calls between two looks at the clock and at the signal to stop.
 const BATCH: usize = 64;
 
+/// Most bytes between two looks at which flows have something to send: a few super-packets.
+const QUANTUM: usize = 1 << 18;
+
 impl Workers {
-    /// Starts both threads; they are at work when this returns.
+    /// Starts a thread for each direction and each of the `sockets`; they are at work when this returns.
     ///
     /// # Errors
     /// What the system reports when it lets a thread, a runtime or a descriptor not be made.
-    pub(crate) async fn start(shared: Shared) -> io::Result<(Self, mpsc::Receiver<Mail>)> {
+    pub(crate) async fn start(
+        shared: &Shared,
+        sockets: &[Arc<UdpSockets>],
+    ) -> io::Result<(Self, mpsc::Receiver<Mail>)> {
+        let of = sockets.len();
         let (sender, mails) = mpsc::channel(MAILBOX);
         let mailbox = Mailbox { sender, drops: Arc::clone(&shared.drops) };
         let (stop, stopped) = watch::channel(false);
         let mut workers = Self { stop, threads: Vec::new() };
 
-        let (parts, mail, signal) = (shared.clone(), mailbox.clone(), stopped.clone());
-        workers
-            .spawn("stead-outbound", mailbox.clone(), move |ready| outbound::run(parts, mail, signal, ready))
-            .await?;
-        let mail = mailbox.clone();
-        workers
-            .spawn("stead-inbound", mailbox, move |ready| inbound::run(shared, mail, stopped, ready))
-            .await?;
+        for (index, sockets) in sockets.iter().enumerate() {
+            let part = Part { sockets: Arc::clone(sockets), share: Share { index, of } };
+            let (parts, mail, signal) = ((shared.clone(), part.clone()), mailbox.clone(), stopped.clone());
+            let outbound = move |ready| outbound::run(parts, mail, signal, ready);
+            workers.spawn("stead-outbound", mailbox.clone(), outbound).await?;
+
+            let (parts, mail, signal) = ((shared.clone(), part), mailbox.clone(), stopped.clone());
+            let inbound = move |ready| inbound::run(parts, mail, signal, ready);
+            workers.spawn("stead-inbound", mailbox.clone(), inbound).await?;
+        }
         Ok((workers, mails))
     }
 

@@ -90,6 +90,7 @@ fn settings(folder: &Path, own: [u8; 32], peer: [u8; 32], address: &str, endpoin
     let peer = StaticSecret::from_random(peer).public_key();
     let other: IpAddr = if address == "10.77.0.1" { [10, 77, 0, 2] } else { [10, 77, 0, 1] }.into();
     DaemonSettings {
+        workers: 2,
         path_hook: None,
         metered: Vec::new(),
         interface: "stead0".into(),

@@ -54,6 +54,15 @@ impl<'c, 'p> SuperPacket<'c, 'p> {
         }
     }
 
+    /// What all packets of its flow have in common, addresses and ports; `None` for what has no ports.
+    #[must_use]
+    pub fn flow(&self) -> Option<(&[u8], &[u8])> {
+        match &self.group.first {
+            First::Opaque(_) => None,
+            First::Flow(first) => Some((first.addresses(), first.ports())),
+        }
+    }
+
     /// Always false: a super-packet holds at least one packet.
     #[must_use]
     pub fn is_empty(&self) -> bool {

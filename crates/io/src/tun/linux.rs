@@ -1,9 +1,8 @@
 //! Linux: super-packets both ways, addresses and routes through netlink.
 
 use core::net::IpAddr;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd as _, AsRawFd, RawFd};
-use std::sync::Arc;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
@@ -13,8 +12,6 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::net::if_::if_nametoindex;
 use stead_node::Prefix;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tracing::{debug, trace, warn};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
@@ -29,9 +26,18 @@ pub(super) const DRIVER_HINT: &str =
 pub(super) const PRIVILEGE_HINT: &str = "needs root or CAP_NET_ADMIN (`sudo stead up …`)";
 pub(super) const NAME_RULE: &str = "1 to 15 bytes without `/` and white space";
 
-/// A TUN device with offload.
+pub use self::reader::Reader;
+
+#[path = "linux/reader.rs"]
+mod reader;
+
+/// A TUN device with offload and several queues, which the kernel fills by flow: see [`Reader`].
 pub struct Device {
     tun: SyncDevice,
+    /// Its queues but the first.
+    further: Vec<SyncDevice>,
+    /// Which flow has which queue; nobody outside can tell.
+    spread: RandomState,
     pub(super) name: String,
     pub(super) index: u32,
 }
@@ -46,13 +52,6 @@ pub struct Delivery<'d, 'p> {
 /// Room that a [`Delivery`] leaves to the next, so that none allocates.
 pub struct Memory(Coalescer<'static>);
 
-/// Reads the device. One per device; registered with the runtime it was made in.
-pub struct Reader {
-    device: AsyncFd<Shared>,
-}
-
-struct Shared(Arc<Device>);
-
 /// As many packets as the kernel's own tunnels queue.
 const QUEUE_LEN: u32 = 1000;
 
@@ -62,6 +61,9 @@ impl Device {
 
     /// Longest read: a super-packet and its virtio header.
     pub const LONGEST_READ: usize = VirtioHeader::LEN + 65_535;
+
+    /// How many queues there are at most. Few flows are busy at once; eight keep most of them apart.
+    pub const MOST_QUEUES: usize = 8;
 
     /// Makes the device, with addresses and routes, and brings it up.
     ///
@@ -96,12 +98,29 @@ impl Device {
             .mtu(settings.mtu)
             .offload(true)
             .tx_queue_len(QUEUE_LEN)
+            .multi_queue(true)
             .enable(false)
             .build_sync()?;
-        tun.set_nonblocking(true)?;
+        let further = (1..Self::MOST_QUEUES).map(|_| tun.try_clone()).collect::<io::Result<Vec<_>>>()?;
+        for queue in core::iter::once(&tun).chain(&further) {
+            queue.set_nonblocking(true)?;
+        }
         let index = tun.if_index()?;
         debug!(name = settings.name, index, tcp = tun.tcp_gso(), udp = tun.udp_gso(), "Device made");
-        Ok(Self { tun, name: settings.name.clone(), index })
+        Ok(Self { tun, further, spread: RandomState::new(), name: settings.name.clone(), index })
+    }
+
+    fn queue(&self, index: usize) -> &SyncDevice {
+        index.checked_sub(1).and_then(|index| self.further.get(index)).unwrap_or(&self.tun)
+    }
+
+    /// The queue that a flow's packets go through, so that the kernel lets those of the other direction come through it,
+    /// too. What has no ports has the first one for itself.
+    fn queue_of(&self, packet: &SuperPacket<'_, '_>) -> &SyncDevice {
+        let busy = self.further.len() as u64;
+        let index =
+            packet.flow().filter(|_| busy > 0).map_or(0, |flow| 1 + self.spread.hash_one(flow) % busy);
+        self.queue(usize::try_from(index).unwrap_or_default())
     }
 
     /// What a worker keeps from one [`Delivery`] to the next.
@@ -136,7 +155,7 @@ impl Device {
     fn write_super(&self, packet: &SuperPacket<'_, '_>) -> io::Result<()> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let filled = packet.gather(&mut slices);
-        self.tun.send_vectored(&slices[..filled]).map(drop)
+        self.queue_of(packet).send_vectored(&slices[..filled]).map(drop)
     }
 
     /// A host without IPv6 goes without the IPv6 addresses.
@@ -197,49 +216,6 @@ impl<'p> Delivery<'_, 'p> {
             }
         }
         (Memory(self.coalescer.recycle()), lost)
-    }
-}
-
-impl Reader {
-    /// Registers the device with the current runtime.
-    ///
-    /// # Errors
-    /// What the system reports when it cannot watch the device.
-    pub fn new(device: Arc<Device>) -> io::Result<Self> {
-        #[expect(unsafe_code, reason = "tokio has no safe way to register for one direction only")]
-        // SAFETY: the device owns its descriptor and keeps it for as long as it lives, and is kept alive here.
-        let device = unsafe {
-            AsyncFd::register_with_interest(Shared(device), Interest::READABLE.add(Interest::ERROR))
-        }?;
-        Ok(Self { device })
-    }
-
-    /// Reads what is there, without asking the runtime first.
-    ///
-    /// # Errors
-    /// `WouldBlock` if there is nothing; anything else means that the device is gone.
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.device.get_ref().0.tun.recv(buffer)
-    }
-
-    /// Waits for something to read, and reads it. Cancel safe.
-    ///
-    /// # Errors
-    /// When the device is gone.
-    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            // A device that was deleted is in error and never readable.
-            let mut ready = self.device.ready(Interest::READABLE.add(Interest::ERROR)).await?;
-            if let Ok(read) = ready.try_io(|device| device.get_ref().0.tun.recv(buffer)) {
-                return read;
-            }
-        }
-    }
-}
-
-impl AsRawFd for Shared {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.tun.as_fd().as_raw_fd()
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::io::unix::AsyncFd;
 use tracing::debug;
 use tun_rs::{DeviceBuilder, SyncDevice};
 
-use super::{DeviceSettings, TunError};
+use super::{DeviceSettings, Share, TunError};
 
 pub(super) const DRIVER_HINT: &str = "utun is part of macOS; a sandbox may keep it from this process";
 pub(super) const PRIVILEGE_HINT: &str = "needs root (`sudo stead up …`)";
@@ -56,32 +56,33 @@ impl Reader {
     ///
     /// # Errors
     /// What the system reports when it cannot watch the device.
-    pub fn new(device: Arc<Device>) -> io::Result<Self> {
+    pub fn new(device: &Arc<Device>, _whole: Share) -> io::Result<Self> {
+        let shared = Shared(Arc::clone(device));
         #[expect(unsafe_code, reason = "tokio has no safe way to register for one direction only")]
         // SAFETY: the device owns its descriptor and keeps it for as long as it lives, and is kept alive here.
-        let device = unsafe { AsyncFd::register_with_interest(Shared(device), Interest::READABLE) }?;
+        let device = unsafe { AsyncFd::register_with_interest(shared, Interest::READABLE) }?;
         Ok(Self { device })
     }
 
-    /// Reads what is there, without asking the runtime first.
-    ///
-    /// # Errors
-    /// `WouldBlock` if there is nothing; anything else means that the device is gone.
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.device.get_ref().0.tun.recv(buffer)
-    }
-
-    /// Waits for something to read, and reads it. Cancel safe.
+    /// Waits until there is something to read. Cancel safe.
     ///
     /// # Errors
     /// When the device is gone.
-    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let mut ready = self.device.readable().await?;
-            if let Ok(read) = ready.try_io(|device| device.get_ref().0.tun.recv(buffer)) {
-                return read;
-            }
-        }
+    pub async fn ready(&self) -> io::Result<()> {
+        self.device.readable().await.map(drop)
+    }
+
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is nothing; anything else means that the device is gone.
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.device.try_io(Interest::READABLE, |device| device.0.tun.recv(buffer))
+    }
+
+    /// Lets the runtime have its turn.
+    pub async fn look(&self) {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -26,6 +26,9 @@ impl Device {
     /// Longest read: one packet.
     pub const LONGEST_READ: usize = 65_535;
 
+    /// There is one queue.
+    pub const MOST_QUEUES: usize = 1;
+
     /// Makes the device, with addresses and routes, and brings it up.
     ///
     /// # Errors

@@ -72,18 +72,85 @@ mod in_a_namespace {
         });
     }
 
+    /// Waits for something to read, and reads it.
+    async fn read(reader: &mut Reader, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            reader.ready().await?;
+            match reader.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_that_fills_its_queue_keeps_its_order_and_does_not_keep_others_waiting() {
+        isolated(|| async {
+            let device = Arc::new(Device::create(&settings(&["10.77.0.1/24"], &[])).unwrap());
+            let mut reader = Reader::new(&device, Share::WHOLE).unwrap();
+            let flood = UdpSocket::bind("10.77.0.1:4000").unwrap();
+            for number in 0..400_u32 {
+                flood.send_to(&number.to_be_bytes(), "10.77.0.2:5000").unwrap();
+            }
+            // One of them may have the flood's queue, hardly all.
+            for port in 6000..6008 {
+                UdpSocket::bind("10.77.0.1:0").unwrap().send_to(b"late", ("10.77.0.2", port)).unwrap();
+            }
+
+            let mut buffer = vec![0; Device::LONGEST_READ];
+            let (mut numbers, mut waited) = (Vec::new(), Vec::new());
+            while numbers.len() + waited.len() < 408 {
+                let len = tokio::time::timeout(Duration::from_secs(2), read(&mut reader, &mut buffer)).await;
+                let payload = buffer[10 + 28..len.unwrap().unwrap()].to_vec();
+                match payload.as_slice() {
+                    b"late" => waited.push(numbers.len()),
+                    number => numbers.push(u32::from_be_bytes(number.try_into().unwrap())),
+                }
+            }
+
+            assert!(numbers.is_sorted(), "a flow's packets stay in order");
+            let prompt = waited.iter().filter(|waited| **waited < 20).count();
+            assert!(prompt >= 4, "packets of the flood that went before the eight others: {waited:?}");
+        });
+    }
+
+    #[test]
+    fn readers_share_the_queues_and_together_read_everything() {
+        isolated(|| async {
+            let device = Arc::new(Device::create(&settings(&["10.77.0.1/24"], &[])).unwrap());
+            let share = |index| Reader::new(&device, Share { index, of: 2 }).unwrap();
+            let mut readers = [share(0), share(1)];
+            for port in 6000..6032 {
+                UdpSocket::bind("10.77.0.1:0").unwrap().send_to(b"one", ("10.77.0.2", port)).unwrap();
+            }
+
+            let mut buffer = vec![0; Device::LONGEST_READ];
+            let mut counts = [0, 0];
+            for (reader, count) in readers.iter_mut().zip(&mut counts) {
+                while let Ok(read) =
+                    tokio::time::timeout(Duration::from_millis(200), read(reader, &mut buffer)).await
+                {
+                    assert_eq!(read.unwrap(), 10 + 28 + 3);
+                    *count += 1;
+                }
+            }
+            assert_eq!(counts.iter().sum::<u32>(), 32);
+            assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+        });
+    }
+
     #[test]
     fn packets_come_out_of_the_device_and_go_in_again() {
         isolated(|| async {
             let settings = settings(&["10.77.0.1/24"], &[]);
             let device = Arc::new(Device::create(&settings).unwrap());
-            let reader = Reader::new(Arc::clone(&device)).unwrap();
+            let mut reader = Reader::new(&device, Share::WHOLE).unwrap();
             let socket = UdpSocket::bind("10.77.0.1:4000").unwrap();
             socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
 
             socket.send_to(b"out", "10.77.0.2:5000").unwrap();
             let mut buffer = vec![0; Device::LONGEST_READ];
-            let read = tokio::time::timeout(Duration::from_secs(2), reader.read(&mut buffer)).await;
+            let read = tokio::time::timeout(Duration::from_secs(2), read(&mut reader, &mut buffer)).await;
             let read = read.unwrap().unwrap();
             let segments = Device::segments(&buffer[..read]).unwrap();
             let mut packet = vec![0; segments.len_of(0)];
@@ -136,12 +203,12 @@ mod in_a_namespace {
     fn a_device_deleted_by_others_is_an_error_for_its_reader() {
         isolated(|| async {
             let device = Arc::new(Device::create(&settings(&[], &[])).unwrap());
-            let reader = Reader::new(device).unwrap();
+            let mut reader = Reader::new(&device, Share::WHOLE).unwrap();
             let mut buffer = vec![0; Device::LONGEST_READ];
 
             ip("link del stead-test");
 
-            let read = tokio::time::timeout(Duration::from_secs(2), reader.read(&mut buffer)).await;
+            let read = tokio::time::timeout(Duration::from_secs(2), read(&mut reader, &mut buffer)).await;
             assert!(read.expect("it does not wait for ever").is_err());
         });
     }
@@ -151,17 +218,18 @@ mod in_a_namespace {
         isolated(|| async {
             let settings = settings(&["10.77.0.1/24"], &[]);
             let device = Arc::new(Device::create(&settings).unwrap());
-            let reader = Reader::new(Arc::clone(&device)).unwrap();
+            let mut reader = Reader::new(&device, Share::WHOLE).unwrap();
             let mut buffer = vec![0; Device::LONGEST_READ];
 
             ip("link set stead-test down");
-            let read = tokio::time::timeout(Duration::from_millis(100), reader.read(&mut buffer)).await;
+            let read = tokio::time::timeout(Duration::from_millis(100), read(&mut reader, &mut buffer)).await;
             assert!(read.is_err(), "it waits: {read:?}");
             assert!(device.write(&[0x45; 20]).is_err());
             ip("link set stead-test up");
 
             UdpSocket::bind("10.77.0.1:0").unwrap().send_to(b"out", "10.77.0.2:5000").unwrap();
-            let read = tokio::time::timeout(Duration::from_secs(2), reader.read(&mut buffer)).await;
+            let read =
+                tokio::time::timeout(Duration::from_secs(2), self::read(&mut reader, &mut buffer)).await;
             assert_eq!(read.unwrap().unwrap(), 10 + 28 + 3);
         });
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::debug;
 use tun_rs::{AsyncDevice, DeviceBuilder};
 
-use super::{DeviceSettings, TunError};
+use super::{DeviceSettings, Share, TunError};
 
 pub(super) const DRIVER_HINT: &str = "put wintun.dll (from https://www.wintun.net) beside stead.exe";
 pub(super) const PRIVILEGE_HINT: &str = "run it as administrator";
@@ -50,24 +50,29 @@ impl Reader {
     ///
     /// # Errors
     /// None here; other platforms have some.
-    pub const fn new(device: Arc<Device>) -> io::Result<Self> {
-        Ok(Self { device })
+    pub fn new(device: &Arc<Device>, _whole: Share) -> io::Result<Self> {
+        Ok(Self { device: Arc::clone(device) })
+    }
+
+    /// Waits until there is something to read. Cancel safe.
+    ///
+    /// # Errors
+    /// When the adapter is gone.
+    pub async fn ready(&self) -> io::Result<()> {
+        self.device.tun.readable().await
     }
 
     /// Reads what is there.
     ///
     /// # Errors
     /// `WouldBlock` if there is nothing; anything else means that the adapter is gone.
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.device.tun.try_recv(buffer)
     }
 
-    /// Waits for something to read, and reads it. Cancel safe.
-    ///
-    /// # Errors
-    /// When the adapter is gone.
-    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.device.tun.recv(buffer).await
+    /// Lets the runtime have its turn.
+    pub async fn look(&self) {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -22,6 +22,14 @@ pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {
     }
 }
 
+/// More workers than this have more to wait for than to do.
+pub(super) const MOST_SHARING: usize = 8;
+
+/// Lets further sockets of this process have the same port.
+pub(super) fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
 pub(super) fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
     socket.set_mark(mark)
 }

@@ -138,3 +138,33 @@ fn the_system_tells_what_it_believes_of_a_path() {
         assert!(believed.is_some_and(|mtu| mtu >= 1500), "{believed:?}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn several_sockets_share_a_port_that_nobody_else_has_and_each_sender_keeps_its_own() {
+    let several = UdpSockets::bind_several(0, None, 4).unwrap();
+    let port = several[0].port();
+    let taken = UdpSockets::bind_several(port, None, 4).unwrap_err();
+    assert!(matches!(taken, UdpError::PortTaken { .. }), "{taken:?}");
+
+    let mut receivers: Vec<Receiver> = several.iter().map(|one| Receiver::new(one).unwrap()).collect();
+    for _ in 0..32 {
+        let mut sender = Sender::new(&UdpSockets::bind(0, None).unwrap()).unwrap();
+        for _ in 0..3 {
+            sender.try_send(Outgoing::single(loopback_v4(port), None, b"hello")).unwrap();
+        }
+    }
+    let mut had = Vec::new();
+    for receiver in &mut receivers {
+        let arrived = receive(receiver, usize::MAX).await;
+        let mut sources: Vec<SocketAddr> = arrived.iter().map(|(how, _)| how.source).collect();
+        sources.sort();
+        assert!(
+            sources.chunk_by(|one, other| one == other).all(|sent| sent.len() == 3),
+            "divided: {sources:?}"
+        );
+        had.push(sources.len() / 3);
+    }
+    assert_eq!(had.iter().sum::<usize>(), 32);
+    assert!(had.iter().filter(|senders| **senders > 0).count() >= 2, "{had:?}");
+}

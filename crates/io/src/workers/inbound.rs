@@ -8,7 +8,7 @@ use stead_wire::time::Instant;
 use tokio::sync::watch;
 use tracing::{debug, trace};
 
-use super::{BATCH, Mail, Mailbox, Ready, Shared, must_stop, stopping};
+use super::{BATCH, Mail, Mailbox, Part, Ready, Shared, must_stop, stopping};
 use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::Checksums;
@@ -28,12 +28,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Works until it is told to stop.
 pub(super) async fn run(
-    shared: Shared,
+    (shared, part): (Shared, Part),
     mailbox: Mailbox,
     mut stop: watch::Receiver<bool>,
     ready: Ready,
 ) -> io::Result<()> {
-    let mut receiver = Receiver::new(&shared.sockets)?;
+    let mut receiver = Receiver::new(&part.sockets)?;
     let mut worker = Worker { shared, mailbox, cursor: FlowCursor::default(), memory: None };
     ready.tell();
     while !must_stop(&stop) {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tracing::{debug, trace};
 
 use super::row::{Kept, Row};
-use super::{BATCH, Mail, Mailbox, Ready, Shared, must_stop, stopping};
+use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Ready, Shared, must_stop, stopping};
 use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::{Checksums, Segments};
@@ -27,38 +27,42 @@ struct Worker {
 
 /// Works until it is told to stop, or the device is gone.
 pub(super) async fn run(
-    shared: Shared,
+    (shared, part): (Shared, Part),
     mailbox: Mailbox,
     stop: watch::Receiver<bool>,
     ready: Ready,
 ) -> io::Result<()> {
-    let reader = Reader::new(shared.device.clone())?;
-    let sender = Sender::new(&shared.sockets)?;
+    let mut reader = Reader::new(&shared.device, part.share)?;
+    let sender = Sender::new(&part.sockets)?;
     let row = Row::new(shared.mtu);
     let mut worker = Worker { shared, mailbox, stop, cursor: FlowCursor::default(), sender, row };
     let mut buffer = vec![0; Device::LONGEST_READ];
     ready.tell();
     loop {
-        let read = tokio::select! {
-            read = reader.read(&mut buffer) => read?,
+        tokio::select! {
+            ready = reader.ready() => ready?,
             () = stopping(&mut worker.stop) => return Ok(()),
-        };
-        worker.depart(&buffer[..read], clock::now()).await;
-        while worker.drain(&reader, &mut buffer).await? {
+        }
+        while worker.drain(&mut reader, &mut buffer).await? {
             if must_stop(&worker.stop) {
                 return Ok(());
             }
+            reader.look().await;
         }
     }
 }
 
 impl Worker {
     /// Sends what can be read without waiting, a batch at most; whether there may be more.
-    async fn drain(&mut self, reader: &Reader, buffer: &mut [u8]) -> io::Result<bool> {
+    async fn drain(&mut self, reader: &mut Reader, buffer: &mut [u8]) -> io::Result<bool> {
         let now = clock::now();
-        for _ in 0..BATCH {
+        let (mut reads, mut bytes) = (0, 0);
+        while reads < BATCH && bytes < QUANTUM {
             match reader.try_read(buffer) {
-                Ok(read) => self.depart(&buffer[..read], now).await,
+                Ok(read) => {
+                    (reads, bytes) = (reads + 1, bytes + read);
+                    self.depart(&buffer[..read], now).await;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.flush(now).await;
                     return Ok(false);

@@ -73,6 +73,7 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
         control_socket: configuration.control_socket,
         path_hook: configuration.path_hook,
         metered: configuration.metered.iter().map(ToString::to_string).collect(),
+        workers: configuration.workers.unwrap_or_else(stead_io::workers),
         node: Settings {
             secret: configuration.secret,
             listen_port: configuration.listen_port,
