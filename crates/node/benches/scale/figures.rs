@@ -13,11 +13,13 @@ const COLUMNS: [&str; COUNT] = [
     "1400 out, Gbit/s",
     "in",
     "start, ms",
-    "memory each, B",
+    MEMORY,
     "turn, us",
     "status, ms",
     "move, ms",
 ];
+
+const MEMORY: &str = "memory each, B";
 
 /// The same as JSON's keys.
 const KEYS: [&str; COUNT] = [
@@ -53,7 +55,12 @@ impl Figures {
     pub(crate) fn row(&self, size: Size) -> String {
         let cells = self.0.iter().zip(COLUMNS).map(|(figure, column)| {
             let digits = if *figure < 10.0 { 2 } else { 0 };
-            format!(" {figure:>width$.digits$} |", width = column.len())
+            // Of a few the process itself is the larger part.
+            let text = match column == MEMORY && size.count < 1000 {
+                true => String::new(),
+                false => format!("{figure:.digits$}"),
+            };
+            format!(" {text:>width$} |", width = column.len())
         });
         format!("| {:<22} |{}\n", format!("{} {}", size.count, size.what.name()), cells.collect::<String>())
     }
