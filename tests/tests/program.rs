@@ -447,6 +447,8 @@ fn assert_same_status(host: &Host) -> Result<String, RigError> {
     }
     assert!(report.virtual_addresses.iter().all(|address| text.contains(address)), "{text}");
     assert!(row(&text, "KIND", "server").contains("VC enhanced") && known.kind == "vc-enhanced", "{text}");
+    let cipher = known.cipher.as_deref().unwrap_or("none");
+    assert!(row(&text, "CIPHER", "server").contains(cipher) && cipher != "none", "{text}");
     assert!(report.drops.keys().all(|reason| text.contains(reason)), "{:?}\n{text}", report.drops);
     Ok(known.state.clone())
 }

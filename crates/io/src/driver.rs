@@ -27,7 +27,7 @@ use tracing::{debug, info, trace};
 use crate::MOST_WORKERS;
 use crate::clock;
 use crate::control::{Outcome, Question, Request, Server};
-use crate::drops::IoDrops;
+use crate::drops::{IoDrop, IoDrops};
 use crate::gate::Gate;
 use crate::monitor::{Monitor, Own};
 use crate::survivors;
@@ -85,6 +85,17 @@ struct About {
     connections_limit: usize,
     attachment_changed: Instant,
     drops: Arc<IoDrops>,
+    device: Arc<Device>,
+    sockets: Vec<Arc<UdpSockets>>,
+}
+
+impl About {
+    /// Counts what the kernel has dropped before the workers saw it.
+    fn look_at_queues(&self) {
+        let received = self.sockets.iter().map(|sockets| sockets.overflowed()).sum();
+        self.drops.set(IoDrop::ReceiveBufferFull, received);
+        self.drops.set(IoDrop::TunQueueFull, self.device.overflowed());
+    }
 }
 
 /// Questions that wait for the driver. Clients wait for their answers, so more would only be memory.
@@ -122,6 +133,8 @@ impl Daemon {
             connections_limit: node.connections,
             attachment_changed: clock::now(),
             drops: Arc::clone(&drops),
+            device: Arc::clone(&device),
+            sockets: sockets.clone(),
         };
         let (mtu, port) = (usize::from(node.mtu), node.listen_port);
         let node = Node::new(node, seed()?, clock::wall(), clock::now())?;

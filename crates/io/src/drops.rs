@@ -48,6 +48,11 @@ reasons! {
     PacketTooBig = "packet-too-big",
     /// The TUN device took no packet: it is down, or its queue is full.
     TunWriteFailed = "tun-write-failed",
+    /// Datagrams arrived faster than the workers take them: the kernel's queue for a socket was full.
+    ReceiveBufferFull = "receive-buffer-full",
+    /// Applications sent faster than the workers take it, or before there was a tunnel: the kernel dropped packets, or
+    /// super-packets, at the TUN device.
+    TunQueueFull = "tun-queue-full",
 }
 
 /// A counter per reason; shared by the workers and the driver.
@@ -72,6 +77,11 @@ impl IoDrops {
     #[must_use]
     pub fn of(&self, reason: IoDrop) -> u64 {
         self.counters[reason as usize].load(Ordering::Relaxed)
+    }
+
+    /// Replaces the count of what the kernel counts itself.
+    pub(crate) fn set(&self, reason: IoDrop, many: u64) {
+        self.counters[reason as usize].store(many, Ordering::Relaxed);
     }
 
     /// The reasons that occurred, with their counts.

@@ -161,6 +161,12 @@ impl UdpSockets {
         Arc::clone(&self.egress)
     }
 
+    /// How many datagrams the kernel dropped because its queue for them was full, where it tells.
+    #[must_use]
+    pub fn overflowed(&self) -> u64 {
+        [&self.v4, &self.v6].into_iter().flatten().map(platform::overflowed).sum()
+    }
+
     /// The families there are: (IPv4, IPv6).
     #[must_use]
     pub const fn families(&self) -> (bool, bool) {

@@ -54,6 +54,8 @@ pub struct PeerReport {
     pub name: String,
     /// `unknown`, `plain` or `vc-enhanced`.
     pub kind: String,
+    /// What seals to it; `None` without a session.
+    pub cipher: Option<String>,
     /// `no-session`, `handshaking`, `held`, `unproven` or `proven`.
     pub state: String,
     /// What the filter of the node's own host refuses.

@@ -94,7 +94,8 @@ fn status_shows_the_ages_of_both_proofs_and_believes_only_them() {
     assert!(text.contains("attached at      no network, for 1.0 s"), "{text}");
     let row = text.lines().find(|line| line.starts_with("home")).unwrap();
     let words: Vec<_> = row.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
-    assert_eq!(words, ["home", "unproven", "1m 0s ago", "1.0 s ago", "-", "none, it has to speak first"]);
+    let path = "none, it has to speak first";
+    assert_eq!(words, ["home", "unproven", "1m 0s ago", "1.0 s ago", "-", "-", path]);
 }
 
 #[test]

@@ -96,6 +96,9 @@ pub struct PeerReport {
     pub virtual_addresses: Vec<String>,
     /// What it answered to our probe.
     pub kind: PeerKind,
+    /// What seals to it now; absent without a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cipher: Option<String>,
     /// How sure we are of it.
     pub state: PeerState,
     /// Microseconds for which its traffic has been held; absent unless held.

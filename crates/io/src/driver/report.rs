@@ -53,6 +53,7 @@ fn misunderstood() -> Outcome {
 }
 
 fn status_report(about: &About, status: NodeStatus, now: Instant) -> StatusReport {
+    about.look_at_queues();
     let mut drops = about.drops.occurred();
     drops.extend(status.drops);
     StatusReport {
@@ -111,6 +112,7 @@ fn peer_report(peer: PeerStatus, attachment: &LocalAttachment, now: Instant) -> 
             PeerKind::Plain => control::PeerKind::Plain,
             PeerKind::Enhanced => control::PeerKind::VcEnhanced,
         },
+        cipher: peer.cipher.map(|cipher| cipher.to_string()),
         state: match peer.condition {
             Condition::NoSession => PeerState::NoSession,
             Condition::Handshaking => PeerState::Handshaking,

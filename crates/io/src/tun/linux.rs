@@ -52,6 +52,9 @@ pub struct Delivery<'d, 'p> {
 /// Room that a [`Delivery`] leaves to the next, so that none allocates.
 pub struct Memory(Coalescer<'static>);
 
+/// Which figure of a device's line in `/proc/net/dev` counts what could not be sent.
+const TX_DROPPED: usize = 11;
+
 /// As many packets as the kernel's own tunnels queue.
 const QUEUE_LEN: u32 = 1000;
 
@@ -121,6 +124,17 @@ impl Device {
         let index =
             packet.flow().filter(|_| busy > 0).map_or(0, |flow| 1 + self.spread.hash_one(flow) % busy);
         self.queue(usize::try_from(index).unwrap_or_default())
+    }
+
+    /// How many packets and super-packets the kernel dropped because nobody read them in time.
+    #[must_use]
+    pub fn overflowed(&self) -> u64 {
+        // Of this namespace, whatever is mounted at /sys.
+        let devices = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
+        let named =
+            |line: &str| Some(line.trim_start().strip_prefix(&self.name)?.strip_prefix(':')?.to_owned());
+        let figures = devices.lines().find_map(named).unwrap_or_default();
+        figures.split_whitespace().nth(TX_DROPPED).and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
     /// What a worker keeps from one [`Delivery`] to the next.

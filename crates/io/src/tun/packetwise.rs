@@ -48,6 +48,12 @@ impl Device {
     /// Whether packets with partial checksums can be handed to the host's stack.
     pub const TAKES_PARTIAL_CHECKSUMS: bool = false;
 
+    /// What the system dropped before it was read is not told here.
+    #[must_use]
+    pub const fn overflowed(&self) -> u64 {
+        0
+    }
+
     /// What a worker keeps from one [`Delivery`] to the next.
     #[must_use]
     pub const fn memory(&self) -> Memory {

@@ -115,6 +115,19 @@ mod in_a_namespace {
     }
 
     #[test]
+    fn what_a_full_queue_does_not_take_is_counted() {
+        isolated(|| async {
+            let device = Device::create(&settings(&["10.77.0.1/24"], &[])).unwrap();
+            assert_eq!(device.overflowed(), 0);
+            let flood = UdpSocket::bind("10.77.0.1:4000").unwrap();
+            for _ in 0..1_500 {
+                let _ = flood.send_to(b"flood", "10.77.0.2:5000");
+            }
+            assert_eq!(device.overflowed(), 500, "a queue holds 1000");
+        });
+    }
+
+    #[test]
     fn readers_share_the_queues_and_together_read_everything() {
         isolated(|| async {
             let device = Arc::new(Device::create(&settings(&["10.77.0.1/24"], &[])).unwrap());

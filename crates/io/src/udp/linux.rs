@@ -30,6 +30,28 @@ pub(super) fn share_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
 }
 
+/// Datagrams that found the socket's receive queue full.
+pub(super) fn overflowed(socket: &UdpSocket) -> u64 {
+    // As many as the kernel has; it fills what fits.
+    let mut figures = [0_u32; SK_MEMINFO_DROPS + 1];
+    let mut len = size_of_val(&figures) as libc::socklen_t;
+    #[expect(unsafe_code, reason = "no safe wrapper has this socket option")]
+    // SAFETY: passes a pointer to a live array together with its size; the descriptor is open.
+    let status = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            figures.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    if status == 0 { u64::from(figures[SK_MEMINFO_DROPS]) } else { 0 }
+}
+
+/// Which of `SO_MEMINFO`'s figures (linux/sock_diag.h) counts drops.
+const SK_MEMINFO_DROPS: usize = 8;
+
 pub(super) fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
     socket.set_mark(mark)
 }

@@ -168,3 +168,15 @@ async fn several_sockets_share_a_port_that_nobody_else_has_and_each_sender_keeps
     assert_eq!(had.iter().sum::<usize>(), 32);
     assert!(had.iter().filter(|senders| **senders > 0).count() >= 2, "{had:?}");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_full_socket_does_not_take_is_counted() {
+    let there = UdpSockets::bind(0, None).unwrap();
+    let mut sender = Sender::new(&UdpSockets::bind(0, None).unwrap()).unwrap();
+    assert_eq!(there.overflowed(), 0);
+    for _ in 0..20_000 {
+        let _ = sender.try_send(Outgoing::single(loopback_v4(there.port()), None, &[7; 1400]));
+    }
+    assert!(there.overflowed() > 1_000, "28 MB do not fit: {}", there.overflowed());
+}

@@ -16,6 +16,11 @@ pub(super) const fn believed_mtu(_remote: SocketAddr, _local: Option<IpAddr>) ->
 
 pub(super) const MOST_SHARING: usize = 1;
 
+/// Not counted per socket here.
+pub(super) const fn overflowed(_socket: &UdpSocket) -> u64 {
+    0
+}
+
 /// Not here, so nothing asks for it.
 pub(super) fn share_port(_socket: &Socket) -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::Unsupported))

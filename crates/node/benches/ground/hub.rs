@@ -70,7 +70,7 @@ impl Hub {
 
     /// Peer `number` gets a session with the hub, and both learn what they speak.
     pub(crate) fn connect(&mut self, number: u32) {
-        self.now = self.now + APART;
+        self.now += APART;
         let hub = PeerSettings { endpoints: vec![HUB], allowed_ips: everything(), ..peer("hub", key(0)) };
         let settings = settings(secret(number + 1), self.able, 64, vec![hub]);
         let mut node = Node::new(settings, [2; 32], WALL, self.now).expect("settings are fine");

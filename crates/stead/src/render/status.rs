@@ -107,7 +107,8 @@ fn relay(service: &RegistrationReport) -> String {
 /// First what is proven and where, then what it has come to: each narrow enough for a terminal.
 fn peers(peers: &[PeerReport], paint: Paint) -> String {
     let mut proofs = Table::new(["PEER", "STATE", "LAST HEARD", "LAST HEARD US", "RTT", "MTU", "PATH"]);
-    let mut records = Table::new(["PEER", "KIND", "HANDSHAKE", "SENT", "RECEIVED", "MOVES HERE", "THERE"]);
+    let mut records =
+        Table::new(["PEER", "KIND", "CIPHER", "HANDSHAKE", "SENT", "RECEIVED", "MOVES HERE", "THERE"]);
     for peer in peers {
         proofs.row([
             peer.name.clone(),
@@ -121,6 +122,7 @@ fn peers(peers: &[PeerReport], paint: Paint) -> String {
         records.row([
             peer.name.clone(),
             kind(peer).into(),
+            peer.cipher.clone().unwrap_or_else(|| "-".into()),
             quantity::age(peer.last_handshake),
             quantity::bytes(peer.bytes_sent),
             quantity::bytes(peer.bytes_received),
@@ -269,6 +271,7 @@ mod tests {
             public_key: "k".into(),
             virtual_addresses: vec!["10.77.0.1/32".into()],
             kind: PeerKind::VcEnhanced,
+            cipher: Some("AES-256-GCM".into()),
             state: PeerState::Proven,
             held_since: None,
             held_because: None,
@@ -341,8 +344,8 @@ mod tests {
              PEER  STATE   LAST HEARD  LAST HEARD US  RTT    MTU   PATH\n\
              home  proven  0.4 s ago   2.1 s ago      12 ms  1420  192.0.2.5:51820 -> 198.51.100.3:51820\n\
              \n\
-             PEER  KIND         HANDSHAKE  SENT    RECEIVED  MOVES HERE  THERE\n\
-             home  VC enhanced  1m 1s ago  1.2 MB  99 B      3           0\n\
+             PEER  KIND         CIPHER       HANDSHAKE  SENT    RECEIVED  MOVES HERE  THERE\n\
+             home  VC enhanced  AES-256-GCM  1m 1s ago  1.2 MB  99 B      3           0\n\
              \n\
              DROPPED   COUNT\n\
              replayed  2\n"
