@@ -27,7 +27,7 @@ use tracing::{debug, info, trace};
 use crate::MOST_WORKERS;
 use crate::clock;
 use crate::control::{Outcome, Question, Request, Server};
-use crate::drops::{IoDrop, IoDrops};
+use crate::drops::IoDrops;
 use crate::gate::Gate;
 use crate::monitor::{Monitor, Own};
 use crate::survivors;
@@ -42,6 +42,7 @@ mod report;
 pub use errors::{RunError, StartError};
 
 use exits::Exits;
+use report::About;
 
 /// What a daemon is told at its start.
 pub struct DaemonSettings {
@@ -56,8 +57,8 @@ pub struct DaemonSettings {
     pub metered: Vec<String>,
     /// A program and its arguments, to be told of each 5-tuple before it is used; see the crate's gate.
     pub path_hook: Option<Vec<String>>,
-    /// How many threads work in each direction, 1 to [`MOST_WORKERS`](crate::MOST_WORKERS): flows out of the TUN device
-    /// and peers' datagrams into it are divided among them.
+    /// How many threads work in each direction, 1 to [`MOST_WORKERS`]: flows out of the TUN device and peers' datagrams
+    /// into it are divided among them.
     pub workers: usize,
     /// The node's settings. A `listen_port` of 0 is replaced by the port that was found free.
     pub node: Settings,
@@ -76,26 +77,6 @@ pub struct Daemon {
     workers: Workers,
     /// When the node wants to be woken.
     wake: Option<Instant>,
-}
-
-/// What reports say of the daemon beside what the node knows.
-struct About {
-    interface: String,
-    addresses: Vec<VirtualAddress>,
-    connections_limit: usize,
-    attachment_changed: Instant,
-    drops: Arc<IoDrops>,
-    device: Arc<Device>,
-    sockets: Vec<Arc<UdpSockets>>,
-}
-
-impl About {
-    /// Counts what the kernel has dropped before the workers saw it.
-    fn look_at_queues(&self) {
-        let received = self.sockets.iter().map(|sockets| sockets.overflowed()).sum();
-        self.drops.set(IoDrop::ReceiveBufferFull, received);
-        self.drops.set(IoDrop::TunQueueFull, self.device.overflowed());
-    }
 }
 
 /// Questions that wait for the driver. Clients wait for their answers, so more would only be memory.

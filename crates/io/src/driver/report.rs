@@ -1,17 +1,41 @@
 //! From the node's status to the control socket's reports: moments become ages.
 
+use std::sync::Arc;
+
 use stead_node::{
     Answer, Condition, ConnectionStatus, LocalAttachment, NodeStatus, Obeyed, PathStatus, PeerKind,
     PeerStatus, ServiceStatus, StandbyStatus, UnknownPeer,
 };
 use stead_wire::time::Instant;
 
-use super::About;
 use crate::control::{
     self, AttachmentReport, ConnectionReport, CurrentReport, OrderReport, OriginalReport, Outcome,
     PathReport, PeerReport, PeerState, RefusalReport, RegistrationReport, RelayedReport, ResumptionReport,
     StandbyReport, StatusReport,
 };
+use crate::drops::{IoDrop, IoDrops};
+use crate::tun::{Device, VirtualAddress};
+use crate::udp::UdpSockets;
+
+/// What reports say of the daemon beside what the node knows.
+pub(super) struct About {
+    pub(super) interface: String,
+    pub(super) addresses: Vec<VirtualAddress>,
+    pub(super) connections_limit: usize,
+    pub(super) attachment_changed: Instant,
+    pub(super) drops: Arc<IoDrops>,
+    pub(super) device: Arc<Device>,
+    pub(super) sockets: Vec<Arc<UdpSockets>>,
+}
+
+impl About {
+    /// Counts what the kernel has dropped before the workers saw it.
+    fn look_at_queues(&self) {
+        let received = self.sockets.iter().map(|sockets| sockets.overflowed()).sum();
+        self.drops.set(IoDrop::ReceiveBufferFull, received);
+        self.drops.set(IoDrop::TunQueueFull, self.device.overflowed());
+    }
+}
 
 /// The node's answer to a question about its status.
 pub(super) fn status(about: &About, answer: Answer, now: Instant) -> Outcome {

@@ -6,8 +6,8 @@
 //!
 //! # Invariants
 //! - A datagram counts once, and only towards the volley it was sent in.
-//! - What arrives later than [`GRACE`] after the last one was sent is lost; what a queue held back until then makes the
-//!   volley last longer, so no rate is made of a queue's depth.
+//! - What arrives later than a fraction of a second after the last one was sent is lost; what a queue held back until
+//!   then makes the volley last longer, so no rate is made of a queue's depth.
 
 mod batch;
 pub mod search;
