@@ -29,6 +29,7 @@ use crate::tun::{Device, Share};
 use crate::udp::UdpSockets;
 
 mod inbound;
+mod lookout;
 mod outbound;
 mod row;
 

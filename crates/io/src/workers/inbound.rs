@@ -8,6 +8,7 @@ use stead_wire::time::Instant;
 use tokio::sync::watch;
 use tracing::{debug, trace};
 
+use super::lookout::Lookout;
 use super::{BATCH, Mail, Mailbox, Part, Ready, Shared, must_stop, stopping};
 use crate::clock;
 use crate::drops::IoDrop;
@@ -35,14 +36,21 @@ pub(super) async fn run(
 ) -> io::Result<()> {
     let mut receiver = Receiver::new(&part.sockets)?;
     let mut worker = Worker { shared, mailbox, cursor: FlowCursor::default(), memory: None };
+    let mut lookout = Lookout::default();
     ready.tell();
     while !must_stop(&stop) {
         if worker.drain(&mut receiver).await {
             continue;
         }
-        tokio::select! {
-            readable = receiver.readable() => readable?,
-            () = stopping(&mut stop) => return Ok(()),
+        let awaited = async {
+            tokio::select! {
+                readable = receiver.readable() => Some(readable),
+                () = stopping(&mut stop) => None,
+            }
+        };
+        match lookout.wait(awaited).await {
+            Some(readable) => readable?,
+            None => return Ok(()),
         }
     }
     Ok(())

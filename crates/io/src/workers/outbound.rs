@@ -8,6 +8,7 @@ use stead_wire::time::Instant;
 use tokio::sync::watch;
 use tracing::{debug, trace};
 
+use super::lookout::Lookout;
 use super::row::{Kept, Row};
 use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Ready, Shared, must_stop, stopping};
 use crate::clock;
@@ -37,11 +38,18 @@ pub(super) async fn run(
     let row = Row::new(shared.mtu);
     let mut worker = Worker { shared, mailbox, stop, cursor: FlowCursor::default(), sender, row };
     let mut buffer = vec![0; Device::LONGEST_READ];
+    let mut lookout = Lookout::default();
     ready.tell();
     loop {
-        tokio::select! {
-            ready = reader.ready() => ready?,
-            () = stopping(&mut worker.stop) => return Ok(()),
+        let awaited = async {
+            tokio::select! {
+                ready = reader.ready() => Some(ready),
+                () = stopping(&mut worker.stop) => None,
+            }
+        };
+        match lookout.wait(awaited).await {
+            Some(ready) => ready?,
+            None => return Ok(()),
         }
         while worker.drain(&mut reader, &mut buffer).await? {
             if must_stop(&worker.stop) {

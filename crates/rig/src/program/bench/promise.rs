@@ -123,7 +123,9 @@ impl Scales<'_> {
                 kept: ratio <= 1.0 / 3.0,
             });
         }
-        let most = self.systems.iter().filter(|system| system.name.starts_with(STEAD)).filter_map(|system| {
+        // Where one end is somebody else's program, the larger of both may be that one.
+        let ours = |system: &&Measuree| system.name.starts_with(STEAD) && system.name != PLAIN_PEER;
+        let most = self.systems.iter().filter(ours).filter_map(|system| {
             let resident = self.results.summary(Metric::Resident, &system.name)?.max;
             Some((resident, &system.name))
         });
@@ -161,6 +163,7 @@ pub(super) const STEAD: &str = "stead";
 pub(super) const RAW: &str = "none";
 pub(super) const WIREGUARD_GO: &str = "wireguard-go";
 const CHACHA: &str = "stead-chacha";
+const PLAIN_PEER: &str = "stead-plain-peer";
 const FORGETFUL: &str = "stead-forgetful";
 const FORWARDER: &str = "forwarder";
 const MOST_RESIDENT: u64 = 32_000_000;
@@ -218,6 +221,9 @@ mod tests {
             .with(Metric::Resident, &[(STEAD, 32_000_000), (WIREGUARD_GO, 99_000_000)]);
         let kept: Vec<bool> = judge(&results, &systems(&ALL)).iter().map(|promise| promise.kept).collect();
         assert_eq!(kept, [false, true]);
+
+        let towards_another = Results::default().with(Metric::Resident, &[(PLAIN_PEER, 50_000_000)]);
+        assert_eq!(judge(&towards_another, &systems(&[PLAIN_PEER])), [], "that may be the other's program");
     }
 
     #[test]
