@@ -49,6 +49,7 @@ pub mod run;
 pub mod scenario;
 #[cfg(target_os = "linux")]
 pub mod statistics;
+mod steady;
 #[cfg(target_os = "linux")]
 mod sysctl;
 #[cfg(target_os = "linux")]

@@ -108,7 +108,7 @@ impl Timeline {
     /// arrival that touches it, or follows it and is a stall. None if nothing arrived after it.
     #[must_use]
     pub fn resumes_after(&self, moment: Instant, until: Instant) -> Option<Duration> {
-        steady_after(self.gaps(), moment, until)
+        crate::steady::steady_after(self.gaps(), moment, until)
     }
 
     fn gaps(&self) -> impl Iterator<Item = (Instant, Instant)> + '_ {
@@ -120,20 +120,6 @@ impl Timeline {
         Gap { at_micros: micros(from - self.began), micros: micros(to - from) }
     }
 }
-
-/// How long after `moment` a stream with these gaps is steady again: until the end of the last gap that touches the moment,
-/// or begins between it and `until` and is a stall. None if no gap does.
-pub(crate) fn steady_after<T>(gaps: impl Iterator<Item = (T, T)>, moment: T, until: T) -> Option<Duration>
-where
-    T: Copy + Ord + core::ops::Sub<Output = Duration>,
-{
-    let touching = gaps.filter(|(from, to)| *to > moment && *from < until);
-    let stalls = touching.filter(|(from, to)| *from <= moment || *to - *from >= STALL);
-    stalls.map(|(_, to)| to - moment).max()
-}
-
-/// Shorter gaps in a stream that is back are its own pace.
-const STALL: Duration = Duration::from_millis(100);
 
 /// Whole microseconds, saturating.
 #[must_use]

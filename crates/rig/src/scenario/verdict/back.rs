@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::measured::{Measured, TrafficMeasured};
 use super::super::unit::Share;
 use super::super::{Deed, Link, Scenario, Traffic};
-use crate::traffic::timeline::steady_after;
+use crate::steady::steady_after;
 
 /// From a path's being back to the first arrival of a steady stream; the longest of all such times. None if something
 /// never came back.
