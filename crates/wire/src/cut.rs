@@ -4,7 +4,7 @@
 //! Anything else is cut into fragments where the network may do so: IPv4 without "don't fragment" (RFC 791), and IPv6
 //! packets no longer than the 1280 bytes that every path has to take (RFC 8200 §5), which no answer makes shorter.
 
-use crate::checksum::{addresses, folded, pseudo_header, sum};
+use crate::checksum::{addresses, checksum, folded, pseudo_header, sum};
 use crate::icmp::IPV6_LEAST_MTU;
 use crate::ip::{IpHeaders, Protocol};
 use crate::tcp::is_guarded;
@@ -140,8 +140,8 @@ fn set_length(packet: &mut [u8], further: u16) {
     let identification = u16::from_be_bytes([packet[4], packet[5]]).wrapping_add(further);
     packet[4..6].copy_from_slice(&identification.to_be_bytes());
     packet[10..12].fill(0);
-    let checksum = !folded(sum(&packet[..usize::from(packet[0] & 0x0f) * 4]));
-    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+    let sum = checksum(&packet[..usize::from(packet[0] & 0x0f) * 4]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
 const IPV4_HEADER: usize = 20;

@@ -1,7 +1,7 @@
 //! What tells a sender that its packet was too long: ICMP's "fragmentation needed" (RFC 792, RFC 1191) and ICMPv6's
 //! "packet too big" (RFC 4443 §3.2).
 
-use crate::checksum::{addresses, folded, pseudo_header, sum};
+use crate::checksum::{addresses, checksum, folded, pseudo_header, sum};
 use crate::ip::{IpHeaders, Protocol};
 
 /// The smallest MTU that an IPv6 link may have (RFC 8200 §5), and the smallest that can be told of.
@@ -29,15 +29,15 @@ fn fragmentation_needed(packet: &[u8], longest: usize) -> Vec<u8> {
     let mut message = vec![DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, 0, 0, 0, 0];
     message.extend(mtu.to_be_bytes());
     message.extend_from_slice(quoted);
-    let checksum = !folded(sum(&message));
-    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    let sum = checksum(&message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
 
     let mut answer = vec![0x45, 0, 0, 0, 0, 0, 0, 0, HOPS, Protocol::ICMP.0, 0, 0];
     answer[2..4].copy_from_slice(&((20 + message.len()) as u16).to_be_bytes());
     answer.extend_from_slice(&packet[16..20]);
     answer.extend_from_slice(&packet[12..16]);
-    let checksum = !folded(sum(&answer));
-    answer[10..12].copy_from_slice(&checksum.to_be_bytes());
+    let sum = checksum(&answer);
+    answer[10..12].copy_from_slice(&sum.to_be_bytes());
     answer.extend(message);
     answer
 }

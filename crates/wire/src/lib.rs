@@ -3,7 +3,7 @@
 //! Knows the layout of WireGuard's messages (types 1 to 4), of virtual connectivity options, and as much of an
 //! inner IP packet as the rest needs. Decides nothing: no clock, no randomness, no IO, no state.
 
-mod checksum;
+pub mod checksum;
 pub mod cut;
 pub mod datagram;
 pub mod icmp;

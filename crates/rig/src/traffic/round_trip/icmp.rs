@@ -10,6 +10,7 @@ use nix::sys::socket::{
     socket,
 };
 use nix::sys::time::TimeVal;
+use stead_wire::checksum::checksum;
 
 use super::{Line, PATIENCE, answered};
 use crate::error::RigError;
@@ -70,8 +71,8 @@ impl Echo {
         message[..4].copy_from_slice(&[ECHO_REQUEST, 0, 0, 0]);
         message[4..6].copy_from_slice(&self.identifier.to_be_bytes());
         message[6..8].copy_from_slice(&self.sequence.to_be_bytes());
-        let checksum = checksum(&message);
-        message[2..4].copy_from_slice(&checksum.to_be_bytes());
+        let sum = checksum(&message);
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
         message
     }
 
@@ -84,14 +85,6 @@ impl Echo {
             sequence: u16::from_be_bytes([message[6], message[7]]),
         })
     }
-}
-
-/// The internet checksum (RFC 1071) of an even number of bytes.
-fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
-    let sum: u32 = words.sum();
-    let folded = (sum >> 16) + (sum & 0xffff);
-    !(((folded >> 16) + folded) as u16)
 }
 
 const ECHO_REQUEST: u8 = 8;
