@@ -85,13 +85,37 @@ impl Process {
     /// # Errors
     /// [`RigError::NotReady`] with all it printed, if it does not within `patience` or ends before.
     pub fn wait_for(&self, words: &str, patience: Duration) -> Result<String, RigError> {
-        self.log.wait_for(words, patience).ok_or_else(|| RigError::NotReady {
+        self.log.wait_for(words, patience).ok_or_else(|| self.not_ready(words, patience))
+    }
+
+    /// Waits until `holds`, which is asked again after every `pause`; `wanted` is what it asks for.
+    ///
+    /// # Errors
+    /// [`RigError::NotReady`] with all it printed, if that is not within `patience`; the first error of `holds`.
+    pub(crate) fn wait_until(
+        &self,
+        wanted: &str,
+        (pause, patience): (Duration, Duration),
+        mut holds: impl FnMut() -> Result<bool, RigError>,
+    ) -> Result<(), RigError> {
+        let started = Instant::now();
+        while !holds()? {
+            if started.elapsed() > patience {
+                return Err(self.not_ready(wanted, patience));
+            }
+            thread::sleep(pause);
+        }
+        Ok(())
+    }
+
+    fn not_ready(&self, wanted: &str, waited: Duration) -> RigError {
+        RigError::NotReady {
             host: self.host.name().to_owned(),
             program: self.program.clone(),
-            wanted: words.to_owned(),
-            waited: patience,
+            wanted: wanted.to_owned(),
+            waited,
             log: self.log(),
-        })
+        }
     }
 
     /// Whether it runs still.

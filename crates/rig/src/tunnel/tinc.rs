@@ -4,7 +4,7 @@
 //! ready only when both ends know.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -58,7 +58,7 @@ fn start(host: &Host, setup: &Setup) -> Result<Running, RigError> {
     // Until it has heard what is behind the other side, it answers that nothing is.
     if !setup.peer.endpoints.is_empty() {
         let owned = format!("owner {peer}");
-        ask(host, &process, &owned, |log| log.contains(&owned))?;
+        ask(&process, &owned, |log| log.contains(&owned))?;
     }
     Ok(process.into())
 }
@@ -69,29 +69,16 @@ fn settle(end: &End) -> Result<(), RigError> {
     let peer = format!(" {} at ", name(end.setup.peer.inner));
     let of_peer = |line: &&str| line.contains(&peer) && line.contains(" pmtu ");
     let last = |log: &str| log.lines().rfind(of_peer).is_some_and(is_known);
-    ask(&end.host, process, &format!("a path MTU for{peer}"), last)
+    ask(process, &format!("a path MTU for{peer}"), last)
 }
 
 /// Has it print what it knows of every node and subnet until that is what is `wanted`.
-fn ask(host: &Host, process: &Process, wanted: &str, holds: impl Fn(&str) -> bool) -> Result<(), RigError> {
-    let started = Instant::now();
-    loop {
+fn ask(process: &Process, wanted: &str, holds: impl Fn(&str) -> bool) -> Result<(), RigError> {
+    process.wait_until(wanted, (Duration::ZERO, SETTLE_PATIENCE), || {
         process.signal(Signal::SIGUSR2);
         thread::sleep(LOOK_UP);
-        let log = process.log();
-        if holds(&log) {
-            return Ok(());
-        }
-        if started.elapsed() > SETTLE_PATIENCE {
-            return Err(RigError::NotReady {
-                host: host.name().to_owned(),
-                program: PROGRAM.name.to_owned(),
-                wanted: wanted.to_owned(),
-                waited: SETTLE_PATIENCE,
-                log,
-            });
-        }
-    }
+        Ok(holds(&process.log()))
+    })
 }
 
 /// Whether a node's line ends in two bounds that have met, as in `pmtu 1451 (min 1451 max 1451)`.

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::End;
 use super::setup::{Keys, PORT, Setup, write_secret};
@@ -51,9 +50,8 @@ pub(super) fn launch(
 ) -> Result<Process, RigError> {
     // What it left if it was killed would stand in the way of the next one.
     host.call(|| std::fs::remove_file(CONTROL).ok())?;
-    let name = program.get_program().to_string_lossy().into_owned();
     let process = host.spawn(program)?;
-    await_control(host, &process, name)?;
+    process.wait_until(CONTROL, (LOOK_UP, READY_PATIENCE), || host.call(|| Path::new(CONTROL).exists()))?;
 
     let settings = write_secret(host, "wg.conf", configuration)?;
     host.output(wg(&["setconf", INTERFACE, &settings.to_string_lossy()]))?;
@@ -113,23 +111,6 @@ fn configuration(setup: &Setup) -> String {
     text
 }
 
-fn await_control(host: &Host, process: &Process, program: String) -> Result<(), RigError> {
-    let started = Instant::now();
-    while !host.call(|| Path::new(CONTROL).exists())? {
-        if started.elapsed() > READY_PATIENCE {
-            return Err(RigError::NotReady {
-                host: host.name().to_owned(),
-                program,
-                wanted: CONTROL.to_owned(),
-                waited: READY_PATIENCE,
-                log: process.log(),
-            });
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    Ok(())
-}
-
 /// What the device is called on every host.
 pub(super) const INTERFACE: &str = "wg0";
 const CONTROL: &str = "/run/wireguard/wg0.sock";
@@ -137,3 +118,4 @@ const CONTROL: &str = "/run/wireguard/wg0.sock";
 const MTU: u32 = 1420;
 /// It takes milliseconds.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_UP: Duration = Duration::from_millis(5);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use stead_rig::traffic::timeline::micros;
 use stead_rig::traffic::{FloodReport, Line, Probe, Range, RateFound, RoundTrips, Volley, highest_rate};
 use stead_rig::usage::{Memory, machine_time, processor_time};
 use stead_rig::{Driver, Host, RigError, Tunnel, World};
@@ -125,8 +126,4 @@ impl Stage {
         let larger = programs.iter().copied().max_by_key(|memory| memory.resident);
         Ok(larger.map(|larger| Measured::Memory { larger, programs }).into_iter().collect())
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -85,19 +85,23 @@ const LEAST: u64 = 200;
 mod tests {
     use super::*;
 
+    fn in_a_second(wanted: Option<u64>, sent: u64, received: u64) -> VolleyReport {
+        VolleyReport {
+            wanted_per_second: wanted,
+            sent,
+            received,
+            micros: 1_000_000,
+            sent_per_second: sent,
+            received_per_second: received,
+        }
+    }
+
     /// A tunnel that carries `most` datagrams a second, fed by a sender that makes at most `sender`.
     fn search(most: u64, sender: u64) -> RateFound {
         let fire = |wanted: Option<u64>| {
             let sent = wanted.unwrap_or(sender).min(sender);
             let received = sent.min(most);
-            Ok::<_, ()>(VolleyReport {
-                wanted_per_second: wanted,
-                sent,
-                received,
-                micros: 1_000_000,
-                sent_per_second: sent,
-                received_per_second: received,
-            })
+            Ok::<_, ()>(in_a_second(wanted, sent, received))
         };
         highest_rate(fire).unwrap()
     }
@@ -119,14 +123,7 @@ mod tests {
         let fire = |wanted: Option<u64>| {
             let sent = wanted.unwrap_or(500_000);
             let received = if sent <= 50_000 { sent } else { 5_000 };
-            Ok::<_, ()>(VolleyReport {
-                wanted_per_second: wanted,
-                sent,
-                received,
-                micros: 1_000_000,
-                sent_per_second: sent,
-                received_per_second: received,
-            })
+            Ok::<_, ()>(in_a_second(wanted, sent, received))
         };
         let best = highest_rate(fire).unwrap().best.expect("some rate is kept").received_per_second;
         assert!((45_000..=50_000).contains(&best), "{best}");
