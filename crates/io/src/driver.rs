@@ -240,8 +240,11 @@ impl Daemon {
             }
             next = self.node.drain(&mut self.exits);
         }
-        for (remote, mtu) in core::mem::take(&mut self.exits.believed) {
-            self.node.handle_mtu_hint(remote, mtu, now);
+        let believed = core::mem::take(&mut self.exits.believed);
+        if !believed.is_empty() {
+            for (remote, mtu) in believed {
+                self.node.handle_mtu_hint(remote, mtu, now);
+            }
             next = self.node.drain(&mut self.exits);
         }
         if let Some((at, wake)) = next {

@@ -181,10 +181,13 @@ impl Mailbox {
     }
 }
 
-/// Whether a worker has to stop; for the select of one that waits.
-async fn stopping(stop: &mut watch::Receiver<bool>) {
-    // An error means that nobody can ask any more.
-    let _ = stop.wait_for(|stop| *stop).await;
+/// What `awaited` gives; `None` if the worker has to stop before.
+async fn unless_stopped<T>(stop: &mut watch::Receiver<bool>, awaited: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        there = awaited => Some(there),
+        // An error means that nobody can ask any more.
+        _ = stop.wait_for(|stop| *stop) => None,
+    }
 }
 
 fn must_stop(stop: &watch::Receiver<bool>) -> bool {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tracing::{debug, trace};
 
 use super::lookout::Lookout;
-use super::{BATCH, Mail, Mailbox, Part, Ready, Shared, must_stop, stopping};
+use super::{BATCH, Mail, Mailbox, Part, Ready, Shared, must_stop, unless_stopped};
 use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::Checksums;
@@ -42,13 +42,7 @@ pub(super) async fn run(
         if worker.drain(&mut receiver).await {
             continue;
         }
-        let awaited = async {
-            tokio::select! {
-                readable = receiver.readable() => Some(readable),
-                () = stopping(&mut stop) => None,
-            }
-        };
-        match lookout.wait(awaited).await {
+        match lookout.wait(unless_stopped(&mut stop, receiver.readable())).await {
             Some(readable) => readable?,
             None => return Ok(()),
         }

@@ -10,7 +10,7 @@ use tracing::{debug, trace};
 
 use super::lookout::Lookout;
 use super::row::{Kept, Row};
-use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Ready, Shared, must_stop, stopping};
+use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Ready, Shared, must_stop, unless_stopped};
 use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::{Checksums, Segments};
@@ -41,13 +41,7 @@ pub(super) async fn run(
     let mut lookout = Lookout::default();
     ready.tell();
     loop {
-        let awaited = async {
-            tokio::select! {
-                ready = reader.ready() => Some(ready),
-                () = stopping(&mut worker.stop) => None,
-            }
-        };
-        match lookout.wait(awaited).await {
+        match lookout.wait(unless_stopped(&mut worker.stop, reader.ready())).await {
             Some(ready) => ready?,
             None => return Ok(()),
         }
@@ -183,9 +177,7 @@ impl Worker {
 
     /// Until the socket takes datagrams again; an error when the worker is to stop in stead.
     async fn writable(&mut self, remote: SocketAddr) -> io::Result<()> {
-        tokio::select! {
-            writable = self.sender.writable(remote) => writable,
-            () = stopping(&mut self.stop) => Err(io::ErrorKind::Interrupted.into()),
-        }
+        let writable = unless_stopped(&mut self.stop, self.sender.writable(remote)).await;
+        writable.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
     }
 }
