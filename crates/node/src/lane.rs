@@ -354,6 +354,18 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_a_lane_armed_is_what_the_node_is_told_to_watch() {
+        let lane = Lane::new(PeerId(0));
+        lane.stamp_sent(true, T1);
+        let watched = lane.watch();
+        // Workers answer and ask again before the node has set its timers.
+        lane.stamp_received(false, true, T2);
+        assert!(!lane.stamp_sent(true, T2), "armed, so nobody tells the node");
+
+        assert_eq!(watched.unanswered, Some(T1), "and so its timer must run all the same");
+    }
+
+    #[test]
     fn as_long_as_traffic_flows_answers_and_new_questions_wake_nobody() {
         let lane = Lane::new(PeerId(0));
         assert!(lane.stamp_sent(true, T1));

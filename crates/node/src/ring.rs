@@ -121,8 +121,7 @@ impl PacketPath {
     }
 
     /// Copies of the first messages to the peer that are kept, were not sent before `since` and that `wanted` asks for
-    /// by name and length,
-    /// in the order in which they were sent: `most` bytes, the message that exceeds them included.
+    /// by name and length, in the order in which they were sent: `most` bytes, the message that exceeds them included.
     pub(crate) fn kept(
         &self,
         peer: PeerId,

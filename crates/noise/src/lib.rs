@@ -6,9 +6,9 @@
 //!
 //! # Reading order
 //! [`keys`] and [`random`], then a handshake ([`handshake`], guarded by [`cookie`]), then what it yields: a
-//! [`session`] under a [`cipher`], with its [`replay`] window and perhaps a [`twin`], and the [`schedule`] by which sessions follow one another. Who is let in
-//! under load, and how much may go to an address that proved nothing, is told by [`admission`] and [`allowance`];
-//! a [`doorkeeper`] asks the first.
+//! [`session`] under a [`cipher`], with its [`replay`] window and perhaps a [`twin`], and the [`schedule`] by which
+//! sessions follow one another. Who is let in under load, and how much may go to an address that proved nothing, is
+//! told by [`admission`] and [`allowance`]; a [`doorkeeper`] asks the first.
 //! Two nodes that know only each other's keys meet by [`rendezvous`].
 //!
 //! # Secrets in memory

@@ -175,8 +175,7 @@ impl Peer {
         }
         let Some(active) = self.paths.active().cloned() else { return };
         if let Some((session, offer)) = self.handshaking.offer_twin(able, turn) {
-            let to = (active.remote, active.local.map(|point| point.ip()));
-            sealing::send(&session, &[offer], to, turn);
+            sealing::send(&session, &[offer], active.target(), turn);
             self.lane.stamp_sent(false, turn.now);
         }
     }
