@@ -1,18 +1,20 @@
-//! A session's ciphers under a counter, in place, through aws-lc-rs.
+//! A session's ciphers under a counter, in place, through ring.
 //!
 //! The nonce is four zero bytes and the counter, little-endian for ChaCha20-Poly1305, big-endian for AES-256-GCM
 //! (Noise §12.3, §12.4). Never decides which counter to use: [`Session`](crate::session::Session) and the handshake do.
 //!
-//! AWS-LC keeps the key in an allocation of its own and wipes it when it is freed.
+//! ring wipes no keys. So a key has an allocation of its own from the start, and is overwritten before that is freed.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use core::hint::black_box;
+
+use ring::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use stead_wire::message::TAG_LEN;
 
 use crate::cipher::Cipher;
 
 /// A key for one direction.
 pub(crate) struct AeadKey {
-    key: LessSafeKey,
+    key: Box<LessSafeKey>,
     cipher: Cipher,
 }
 
@@ -22,12 +24,7 @@ pub(crate) struct Forged;
 
 impl AeadKey {
     pub(crate) fn new(cipher: Cipher, key: &[u8; 32]) -> Self {
-        let algorithm = match cipher {
-            Cipher::ChaCha20Poly1305 => &CHACHA20_POLY1305,
-            Cipher::Aes256Gcm => &AES_256_GCM,
-        };
-        let key = UnboundKey::new(algorithm, key).expect("either cipher takes 32 bytes");
-        Self { key: LessSafeKey::new(key), cipher }
+        Self { key: Box::new(expanded(cipher, key)), cipher }
     }
 
     pub(crate) const fn cipher(&self) -> Cipher {
@@ -60,5 +57,46 @@ impl AeadKey {
             Cipher::Aes256Gcm => counter.to_be_bytes(),
         });
         Nonce::assume_unique_for_key(bytes)
+    }
+}
+
+impl AeadKey {
+    fn wipe(&mut self) {
+        *self.key = expanded(self.cipher, &[0; 32]);
+        // Somebody might look at it, as far as the compiler knows.
+        black_box(&mut self.key);
+    }
+}
+
+impl Drop for AeadKey {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+fn expanded(cipher: Cipher, key: &[u8; 32]) -> LessSafeKey {
+    let algorithm = match cipher {
+        Cipher::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+        Cipher::Aes256Gcm => &AES_256_GCM,
+    };
+    LessSafeKey::new(UnboundKey::new(algorithm, key).expect("either cipher takes 32 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wiped_key_is_gone_from_where_it_was() {
+        for cipher in [Cipher::ChaCha20Poly1305, Cipher::Aes256Gcm] {
+            let mut key = AeadKey::new(cipher, &[7; 32]);
+            let (place, tag) = (core::ptr::from_ref(&*key.key), key.seal(1, b"", &mut [1; 20]));
+            key.wipe();
+
+            assert_eq!(core::ptr::from_ref(&*key.key), place);
+            let wiped = key.seal(1, b"", &mut [1; 20]);
+            assert_ne!(wiped, tag);
+            assert_eq!(wiped, AeadKey::new(cipher, &[0; 32]).seal(1, b"", &mut [1; 20]));
+        }
     }
 }

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_nonce_of_aes_is_four_zero_bytes_and_the_counter_big_endian() {
-        use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+        use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
         let [here, _] = twins([AES, AES]);
         here.reserve(0x0102).unwrap();
