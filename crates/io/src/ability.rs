@@ -18,7 +18,7 @@ pub const MOST_WORKERS: usize = if Device::MOST_QUEUES < UdpSockets::MOST_SHARIN
 /// Workers that are enough unless told otherwise: applications and their network stack need processors, too.
 const ENOUGH: usize = 4;
 
-/// As many workers as are good for this host: each has a thread for either direction.
+/// As many workers as are good for this host.
 #[must_use]
 pub fn workers() -> usize {
     let processors = available_parallelism().map_or(1, usize::from);

@@ -33,7 +33,7 @@ use crate::monitor::{Monitor, Own};
 use crate::survivors;
 use crate::tun::{Device, DeviceSettings, VirtualAddress};
 use crate::udp::{Egress, Sender, UdpError, UdpSockets};
-use crate::workers::{Mail, Shared, Workers};
+use crate::workers::{Mail, Shared, Workers, messages_of};
 
 mod errors;
 mod exits;
@@ -328,7 +328,8 @@ fn device_settings(interface: String, further: Vec<VirtualAddress>, node: &Setti
         let derived = stead_node::Prefix::host(peer.public_key.virtual_address().into());
         peer.allowed_ips.iter().copied().chain([derived])
     });
-    DeviceSettings { name: interface, mtu: node.mtu, addresses, peers: peers.collect() }
+    let most_segments = messages_of(usize::from(node.mtu));
+    DeviceSettings { name: interface, mtu: node.mtu, most_segments, addresses, peers: peers.collect() }
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

@@ -38,6 +38,8 @@ pub struct DeviceSettings {
     pub name: String,
     /// Largest packet it hands out, in bytes.
     pub mtu: u16,
+    /// Most TCP segments it hands out as one super-packet, where it does so: as many as go out together.
+    pub most_segments: usize,
     /// This node's virtual addresses.
     pub addresses: Vec<VirtualAddress>,
     /// What belongs to the peers; each block gets a route unless it is reached without.

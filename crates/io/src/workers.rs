@@ -1,4 +1,4 @@
-//! The packet path's threads: from the TUN device to the sockets, and back; one each, or several.
+//! The packet path's workers, one or several: from the TUN device to the sockets, and back.
 //!
 //! ```text
 //!              ┌ queues 0 2 4 6 ─> outbound 0 ─> ┐       ┌ ─> inbound 0 ─┐
@@ -11,6 +11,10 @@
 //! translate, seal, send; or receive, open, translate, write. A plain data packet meets no lock, no other
 //! thread and no allocation on its way. Whatever is not plain goes to the node, through its [`Mailbox`].
 //!
+//! The two ways take turns on the thread, a super-packet each: what one brings often makes work for the other, as
+//! data makes acknowledgements, and finds the thread awake. A lone worker has a thread for either where there are
+//! processors to spare.
+//!
 //! # Invariants
 //! - A lone packet never waits for others: what has been gathered goes out before a worker waits.
 //! - The mailbox is bounded; what it cannot take is counted, and notices have room of their own in it.
@@ -18,7 +22,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, available_parallelism};
 
 use stead_node::{Arrival, Notice, PacketPath};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,6 +36,8 @@ mod inbound;
 mod lookout;
 mod outbound;
 mod row;
+
+pub(crate) use self::row::messages_of;
 
 /// What workers leave to the node.
 #[derive(Debug)]
@@ -57,12 +63,15 @@ pub(crate) struct Shared {
     pub(crate) mtu: usize,
 }
 
-/// What one of the workers of a direction has for itself.
+/// What one of the workers has to do, and with what.
 #[derive(Clone)]
 struct Part {
+    shared: Shared,
     sockets: Arc<UdpSockets>,
     /// Of the device's queues.
     share: Share,
+    mailbox: Mailbox,
+    stop: watch::Receiver<bool>,
 }
 
 /// The way to the node.
@@ -84,14 +93,17 @@ const MAILBOX: usize = 4096;
 /// How much of it only notices may use: a flood of handshakes must not keep them from the node.
 const FOR_NOTICES: usize = 1024;
 
-/// Most packets or system calls between two looks at the clock and at the signal to stop.
+/// Most packets or system calls in one turn.
 const BATCH: usize = 64;
 
-/// Most bytes between two looks at which flows have something to send: a few super-packets.
-const QUANTUM: usize = 1 << 18;
+/// A turn ends with the packet or super-packet that makes it this many bytes: one of full length.
+const QUANTUM: usize = 1 << 15;
+
+/// A lone worker with more processors than these has a thread for either way.
+const FEW_PROCESSORS: usize = 2;
 
 impl Workers {
-    /// Starts a thread for each direction and each of the `sockets`; they are at work when this returns.
+    /// Starts a worker for each of the `sockets`; they are at work when this returns.
     ///
     /// # Errors
     /// What the system reports when it lets a thread, a runtime or a descriptor not be made.
@@ -104,33 +116,52 @@ impl Workers {
         let mailbox = Mailbox { sender, drops: Arc::clone(&shared.drops) };
         let (stop, stopped) = watch::channel(false);
         let mut workers = Self { stop, threads: Vec::new() };
+        let apart =
+            of == 1 && available_parallelism().is_ok_and(|processors| processors.get() > FEW_PROCESSORS);
 
         for (index, sockets) in sockets.iter().enumerate() {
-            let part = Part { sockets: Arc::clone(sockets), share: Share { index, of } };
-            let (parts, mail, signal) = ((shared.clone(), part.clone()), mailbox.clone(), stopped.clone());
-            let outbound = move |ready| outbound::run(parts, mail, signal, ready);
-            workers.spawn("stead-outbound", mailbox.clone(), outbound).await?;
-
-            let (parts, mail, signal) = ((shared.clone(), part), mailbox.clone(), stopped.clone());
-            let inbound = move |ready| inbound::run(parts, mail, signal, ready);
-            workers.spawn("stead-inbound", mailbox.clone(), inbound).await?;
+            let part = Part {
+                shared: shared.clone(),
+                sockets: Arc::clone(sockets),
+                share: Share { index, of },
+                mailbox: mailbox.clone(),
+                stop: stopped.clone(),
+            };
+            let back = part.clone();
+            if apart {
+                workers.spawn("stead-outbound", &mailbox, move || outbound::begin(part)).await?;
+                workers.spawn("stead-inbound", &mailbox, move || inbound::begin(back)).await?;
+            } else {
+                let both = move || {
+                    let (outbound, inbound) = (outbound::begin(part)?, inbound::begin(back)?);
+                    Ok(async { tokio::try_join!(outbound, inbound).map(drop) })
+                };
+                workers.spawn("stead-worker", &mailbox, both).await?;
+            }
         }
         Ok((workers, mails))
     }
 
+    /// Starts a thread that does what `begin` gives it to do.
     async fn spawn<W>(
         &mut self,
         name: &'static str,
-        mailbox: Mailbox,
-        work: impl FnOnce(Ready) -> W + Send + 'static,
+        mailbox: &Mailbox,
+        begin: impl FnOnce() -> io::Result<W> + Send + 'static,
     ) -> io::Result<()>
     where
         W: Future<Output = io::Result<()>>,
     {
         let (ready, at_work) = oneshot::channel();
+        let mailbox = mailbox.clone();
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            match runtime.and_then(|runtime| runtime.block_on(work(Ready(ready)))) {
+            let work = async {
+                let work = begin()?;
+                let _ = ready.send(());
+                work.await
+            };
+            match runtime.and_then(|runtime| runtime.block_on(work)) {
                 Ok(()) => debug!(worker = name, "Worker stopped"),
                 Err(error) => mailbox.post(Mail::Ended(error)),
             }
@@ -156,15 +187,6 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// Tells that a worker has begun.
-struct Ready(oneshot::Sender<()>);
-
-impl Ready {
-    fn tell(self) {
-        let _ = self.0.send(());
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, IoSlice};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -85,6 +86,7 @@ impl Device {
         let io = |source| TunError::Io { name: name.clone(), source };
         let mut netlink = Netlink::open().map_err(io)?;
         quieten(&name);
+        device.bound_super_packets(&mut netlink, settings.most_segments);
         for address in &settings.addresses {
             device.add_address(&mut netlink, *address)?;
         }
@@ -170,6 +172,16 @@ impl Device {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let filled = packet.gather(&mut slices);
         self.queue_of(packet).send_vectored(&slices[..filled]).map(drop)
+    }
+
+    /// Best effort: a longer super-packet is sent in two parts, of which the second is a short one.
+    fn bound_super_packets(&self, netlink: &mut Netlink, most: usize) {
+        let mut message = LinkMessage::default();
+        message.header.index = self.index;
+        message.attributes = vec![LinkAttribute::GsoMaxSegs(u32::try_from(most).unwrap_or(u32::MAX))];
+        if let Err(error) = netlink.change(RouteNetlinkMessage::SetLink(message), 0) {
+            debug!(most, %error, "Super-packets stay as long as they are");
+        }
     }
 
     /// A host without IPv6 goes without the IPv6 addresses.

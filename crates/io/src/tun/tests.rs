@@ -13,6 +13,7 @@ fn settings(addresses: &[&str], peers: &[&str]) -> DeviceSettings {
     DeviceSettings {
         name: "stead-test".into(),
         mtu: 1420,
+        most_segments: 45,
         addresses: addresses.iter().map(own).collect(),
         peers: peers.iter().map(|text| prefix(text)).collect(),
     }

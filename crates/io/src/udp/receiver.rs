@@ -103,6 +103,11 @@ impl Receiver {
 }
 
 impl<'b> Batch<'b> {
+    /// How long all of it is.
+    pub fn bytes(&self) -> usize {
+        self.metas.iter().map(|meta| meta.len).sum()
+    }
+
     /// The datagrams in the order they arrived, each in place.
     pub fn datagrams(self) -> impl Iterator<Item = (Arrived, &'b mut [u8])> {
         let buffers = self.buffers.chunks_exact_mut(LONGEST_DATAGRAMS);

@@ -5,11 +5,10 @@ use std::io;
 
 use stead_node::{Arrival, FlowCursor, Verdict};
 use stead_wire::time::Instant;
-use tokio::sync::watch;
 use tracing::{debug, trace};
 
 use super::lookout::Lookout;
-use super::{BATCH, Mail, Mailbox, Part, Ready, Shared, must_stop, unless_stopped};
+use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Shared, must_stop, unless_stopped};
 use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::Checksums;
@@ -27,35 +26,41 @@ struct Worker {
 /// What follows an error of a socket, so that a lasting one does not keep the processor busy.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Works until it is told to stop.
-pub(super) async fn run(
-    (shared, part): (Shared, Part),
-    mailbox: Mailbox,
-    mut stop: watch::Receiver<bool>,
-    ready: Ready,
-) -> io::Result<()> {
-    let mut receiver = Receiver::new(&part.sockets)?;
+/// Registers with the current runtime. What this gives works until it is told to stop.
+///
+/// # Errors
+/// What the system reports when it cannot watch the sockets.
+pub(super) fn begin(part: Part) -> io::Result<impl Future<Output = io::Result<()>>> {
+    let Part { shared, sockets, mailbox, mut stop, .. } = part;
+    let mut receiver = Receiver::new(&sockets)?;
     let mut worker = Worker { shared, mailbox, cursor: FlowCursor::default(), memory: None };
     let mut lookout = Lookout::default();
-    ready.tell();
-    while !must_stop(&stop) {
-        if worker.drain(&mut receiver).await {
-            continue;
+    Ok(async move {
+        while !must_stop(&stop) {
+            if worker.drain(&mut receiver).await {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            match lookout.wait(unless_stopped(&mut stop, receiver.readable())).await {
+                Some(readable) => readable?,
+                None => return Ok(()),
+            }
         }
-        match lookout.wait(unless_stopped(&mut stop, receiver.readable())).await {
-            Some(readable) => readable?,
-            None => return Ok(()),
-        }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 impl Worker {
-    /// Delivers what has arrived, some batches at most; whether there may be more.
+    /// Delivers what has arrived, a turn's worth at most; whether there may be more.
     async fn drain(&mut self, receiver: &mut Receiver) -> bool {
-        for _ in 0..BATCH {
+        let (mut calls, mut bytes) = (0, 0);
+        while calls < BATCH && bytes < QUANTUM {
+            calls += 1;
             match receiver.try_receive() {
-                Ok(Some(batch)) => self.arrive(batch, clock::now()),
+                Ok(Some(batch)) => {
+                    bytes += batch.bytes();
+                    self.arrive(batch, clock::now());
+                }
                 Ok(None) => return false,
                 Err(error) => {
                     debug!(%error, "Nothing received");

@@ -10,7 +10,7 @@ use tracing::{debug, trace};
 
 use super::lookout::Lookout;
 use super::row::{Kept, Row};
-use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Ready, Shared, must_stop, unless_stopped};
+use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Shared, must_stop, unless_stopped};
 use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::{Checksums, Segments};
@@ -26,36 +26,36 @@ struct Worker {
     row: Row,
 }
 
-/// Works until it is told to stop, or the device is gone.
-pub(super) async fn run(
-    (shared, part): (Shared, Part),
-    mailbox: Mailbox,
-    stop: watch::Receiver<bool>,
-    ready: Ready,
-) -> io::Result<()> {
-    let mut reader = Reader::new(&shared.device, part.share)?;
-    let sender = Sender::new(&part.sockets)?;
+/// Registers with the current runtime. What this gives works until it is told to stop, or the device is gone.
+///
+/// # Errors
+/// What the system reports when it cannot watch the device or the sockets.
+pub(super) fn begin(part: Part) -> io::Result<impl Future<Output = io::Result<()>>> {
+    let Part { shared, sockets, share, mailbox, stop } = part;
+    let mut reader = Reader::new(&shared.device, share)?;
+    let sender = Sender::new(&sockets)?;
     let row = Row::new(shared.mtu);
     let mut worker = Worker { shared, mailbox, stop, cursor: FlowCursor::default(), sender, row };
     let mut buffer = vec![0; Device::LONGEST_READ];
     let mut lookout = Lookout::default();
-    ready.tell();
-    loop {
-        match lookout.wait(unless_stopped(&mut worker.stop, reader.ready())).await {
-            Some(ready) => ready?,
-            None => return Ok(()),
-        }
-        while worker.drain(&mut reader, &mut buffer).await? {
-            if must_stop(&worker.stop) {
-                return Ok(());
+    Ok(async move {
+        loop {
+            match lookout.wait(unless_stopped(&mut worker.stop, reader.ready())).await {
+                Some(ready) => ready?,
+                None => return Ok(()),
             }
-            reader.look().await;
+            while worker.drain(&mut reader, &mut buffer).await? {
+                if must_stop(&worker.stop) {
+                    return Ok(());
+                }
+                reader.look().await;
+            }
         }
-    }
+    })
 }
 
 impl Worker {
-    /// Sends what can be read without waiting, a batch at most; whether there may be more.
+    /// Sends what can be read without waiting, a turn's worth at most; whether there may be more.
     async fn drain(&mut self, reader: &mut Reader, buffer: &mut [u8]) -> io::Result<bool> {
         let now = clock::now();
         let (mut reads, mut bytes) = (0, 0);

@@ -17,6 +17,11 @@ use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, padded_len_within};
 
 use crate::udp::{LONGEST_BATCH, Outgoing};
 
+/// How many messages for packets of `mtu` bytes fit a row.
+pub(crate) const fn messages_of(mtu: usize) -> usize {
+    LONGEST_BATCH / (TRANSPORT_HEADER_LEN + padded_len_within(mtu, mtu) + TAG_LEN)
+}
+
 /// For whom a row is, where it goes, and from which local address.
 pub(super) type Place = (PeerId, SocketAddr, Option<IpAddr>);
 
@@ -201,6 +206,17 @@ mod tests {
         row.clear();
         assert!(row.takes(there(), 600, 1));
         assert!(row.outgoing().is_none());
+    }
+
+    #[test]
+    fn as_many_of_the_longest_messages_as_it_says_fit_a_row() {
+        for mtu in [1280, 1420, 9000] {
+            let mut row = Row::new(mtu);
+            while row.takes(here(), mtu, 64) {
+                add(&mut row, mtu);
+            }
+            assert_eq!(row.messages(), messages_of(mtu), "{mtu}");
+        }
     }
 
     #[test]
