@@ -33,7 +33,7 @@ pub struct Configuration {
     pub mtu: u16,
     /// What may seal towards VC-enhanced peers.
     pub cipher: CipherChoice,
-    /// Threads for each direction; `None` leaves it to the number of processors.
+    /// Threads that carry packets; `None` leaves it to the number of processors.
     pub workers: Option<usize>,
     /// Where `stead status` and its like reach the running program.
     pub control_socket: PathBuf,

@@ -301,7 +301,7 @@ const KEEPALIVE_SHORTEST: Duration = Duration::from_secs(1);
 /// … to what fits 16 bits. Longer is longer than any NAT remembers.
 const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 
-/// More threads than this in one direction wait for each other.
+/// More threads than this wait for each other.
 const WORKERS_MOST: usize = 8;
 
 const TOP_KEYS: [&str; 16] = [

@@ -57,8 +57,8 @@ pub struct DaemonSettings {
     pub metered: Vec<String>,
     /// A program and its arguments, to be told of each 5-tuple before it is used; see the crate's gate.
     pub path_hook: Option<Vec<String>>,
-    /// How many threads work in each direction, 1 to [`MOST_WORKERS`]: flows out of the TUN device and peers' datagrams
-    /// into it are divided among them.
+    /// How many workers carry packets, 1 to [`MOST_WORKERS`]: flows out of the TUN device and peers' datagrams into it are
+    /// divided among them.
     pub workers: usize,
     /// The node's settings. A `listen_port` of 0 is replaced by the port that was found free.
     pub node: Settings,
