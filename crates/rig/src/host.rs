@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
@@ -166,16 +167,40 @@ impl Host {
     /// # Errors
     /// What the kernel refused.
     pub fn device(&self, name: &str, mtu: u32, places: &[Prefix]) -> Result<File, RigError> {
+        let device = self.open_device(name, tun::make)?;
+        self.bring_up(name, mtu, places)?;
+        Ok(device)
+    }
+
+    /// As [`device`](Self::device), but each read and write is a virtio header and a packet or a super-packet of TCP; those
+    /// read have `longest` bytes at most, the header aside.
+    pub(crate) fn offloading_device(
+        &self,
+        name: &str,
+        mtu: u32,
+        longest: u32,
+        places: &[Prefix],
+    ) -> Result<File, RigError> {
+        let device = self.open_device(name, tun::make_offloading)?;
+        let bounded = name.to_owned();
+        self.inside(move |inside| inside.set_longest_super_packet(&bounded, longest))?;
+        self.bring_up(name, mtu, places)?;
+        Ok(device)
+    }
+
+    fn open_device(&self, name: &str, make: fn(&str) -> io::Result<File>) -> Result<File, RigError> {
         let doing = format!("{}: make {name}", self.name());
-        let (given, places) = (name.to_owned(), places.to_vec());
         let name = name.to_owned();
-        let device = self.call(move || tun::make(&given))?.map_err(RigError::io(doing))?;
+        self.call(move || make(&name))?.map_err(RigError::io(doing))
+    }
+
+    fn bring_up(&self, name: &str, mtu: u32, places: &[Prefix]) -> Result<(), RigError> {
+        let (name, places) = (name.to_owned(), places.to_vec());
         self.inside(move |inside| {
             inside.set_mtu(&name, mtu)?;
             inside.set_up(&name)?;
             places.into_iter().try_for_each(|place| inside.add_address(&name, place))
-        })?;
-        Ok(device)
+        })
     }
 
     /// Moves the ordinary interface to `network`, with nothing in between for `dark`.

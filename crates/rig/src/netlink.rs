@@ -62,6 +62,14 @@ impl Inside {
         self.change(format!("set the MTU of {name}"), change)
     }
 
+    /// Has the kernel cut whatever is longer than so many bytes before it hands it to the interface.
+    pub(crate) fn set_longest_super_packet(&self, name: &str, bytes: u32) -> Outcome {
+        let change = LinkUnspec::new_with_index(self.index(name)?)
+            .append_extra_attribute(LinkAttribute::GsoMaxSize(bytes))
+            .build();
+        self.change(format!("bound the super-packets of {name}"), change)
+    }
+
     pub(crate) fn rename(&self, name: &str, to: &str) -> Outcome {
         let change = LinkUnspec::new_with_index(self.index(name)?).name(to).build();
         self.change(format!("rename {name} to {to}"), change)

@@ -1,24 +1,34 @@
 //! The plainest tunnel there is: packets from a TUN device into UDP datagrams and back, as they are.
 //!
+//! It goes the way that fast tunnels go: a super-packet of TCP leaves the device uncut, crosses as a [train](train) of
+//! datagrams that the kernel cuts and joins, and enters the other device uncut. So it shows what they could reach.
+//!
 //! No cryptography, no handshake, no roaming: whatever an outage costs here, it costs the applications' own TCP. The
 //! fixed side sends to wherever its first datagram came from, for good.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd as _;
+use std::io::{IoSlice, IoSliceMut, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, sendmsg, setsockopt, sockopt,
+};
 
+use self::train::{Assembler, Cutter, DATAGRAM, LONGEST, SUPER_PACKET};
 use super::setup::{PORT, Setup};
 use super::system::{Running, System};
 use crate::address::{Family, Prefix};
 use crate::error::RigError;
 use crate::host::Host;
 use crate::namespace::Task;
+
+mod train;
 
 pub(super) const SYSTEM: System = System::new("forwarder", |host, setup| {
     Ok(Running { forwarder: Some(Forwarder::start(host, setup)?), ..Running::default() })
@@ -35,7 +45,7 @@ pub(super) struct Forwarder {
 struct Shared {
     device: File,
     socket: UdpSocket,
-    peer: OnceLock<SocketAddr>,
+    peer: OnceLock<SocketAddrV6>,
     over: AtomicBool,
 }
 
@@ -43,10 +53,11 @@ impl Forwarder {
     fn start(host: &Host, setup: &Setup) -> Result<Self, RigError> {
         let doing = format!("{}: start forwarding", host.name());
         let socket = host.call(|| UdpSocket::bind(("::", PORT)))?.map_err(RigError::io(doing.clone()))?;
-        socket.set_read_timeout(Some(LOOK_UP)).map_err(RigError::io(doing))?;
+        socket.set_read_timeout(Some(LOOK_UP)).map_err(RigError::io(doing.clone()))?;
+        prepare(&socket).map_err(|error| RigError::io(doing)(error.into()))?;
         let own = [(Family::V4, 24), (Family::V6, 64)]
             .map(|(family, length)| Prefix { address: setup.inner.address(family), length });
-        let device = host.device(INTERFACE, MTU, &own)?;
+        let device = host.offloading_device(INTERFACE, MTU, SUPER_PACKET, &own)?;
         let known = setup.peer.endpoints.first().and_then(|endpoint| endpoint.parse().ok());
         let peer = known.map(mapped).map_or_else(OnceLock::new, OnceLock::from);
         let shared = Arc::new(Shared { device, socket, peer, over: AtomicBool::new(false) });
@@ -68,43 +79,87 @@ impl Drop for Forwarder {
 impl Shared {
     /// From the device to the peer.
     fn wrap(&self) {
-        let mut packet = vec![0; LARGEST];
+        let (mut packet, mut cutter) = (vec![0; LONGEST], Cutter::default());
         while !self.over.load(Ordering::Relaxed) {
             let mut wanted = [PollFd::new(self.device.as_fd(), PollFlags::POLLIN)];
             let _interrupted = poll(&mut wanted, PollTimeout::from(LOOK_UP_MILLIS));
             while let Ok(length) = (&self.device).read(&mut packet) {
                 if let Some(peer) = self.peer.get() {
-                    // A host that is nowhere cannot send: lost, as on any line.
-                    let _lost = self.socket.send_to(&packet[..length], peer);
+                    self.send(&cutter.cut(&packet[..length]), &(*peer).into());
                 }
+            }
+        }
+    }
+
+    /// A train in one go, or one by one if the way out does not take it so. A host that is nowhere cannot send: lost, as
+    /// on any line.
+    fn send(&self, train: &[IoSlice<'_>], peer: &SockaddrIn6) {
+        let send = |datagrams: &[IoSlice<'_>], control: &[ControlMessage<'_>]| {
+            sendmsg(self.socket.as_raw_fd(), datagrams, control, MsgFlags::empty(), Some(peer))
+        };
+        if train.len() == ONE {
+            let _lost = send(train, &[]);
+            return;
+        }
+        let refused = send(train, &[ControlMessage::UdpGsoSegments(&(DATAGRAM as u16))]);
+        if let Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE) = refused {
+            for datagram in train.chunks(ONE) {
+                let _lost = send(datagram, &[]);
             }
         }
     }
 
     /// From the peer to the device.
     fn unwrap(&self) {
-        let mut packet = vec![0; LARGEST];
+        let (mut received, mut assembler) = (vec![0; LARGEST], Assembler::default());
         while !self.over.load(Ordering::Relaxed) {
-            let Ok((length, from)) = self.socket.recv_from(&mut packet) else { continue };
+            let Some((length, size, from)) = self.receive(&mut received) else { continue };
             if *self.peer.get_or_init(|| from) == from {
-                let _refused = (&self.device).write(&packet[..length]);
+                assembler.take(&received[..length], size, |packet| {
+                    let _refused = (&self.device).write_vectored(packet);
+                });
             }
         }
     }
+
+    /// How much came at once, in datagrams of how many bytes, and from where; none if nothing comes for a while.
+    fn receive(&self, into: &mut [u8]) -> Option<(usize, usize, SocketAddrV6)> {
+        let (mut control, mut into) = (nix::cmsg_space!(i32), [IoSliceMut::new(into)]);
+        let socket = self.socket.as_raw_fd();
+        let received =
+            recvmsg::<SockaddrIn6>(socket, &mut into, Some(&mut control), MsgFlags::empty()).ok()?;
+        let joined = received.cmsgs().ok()?.find_map(|message| match message {
+            ControlMessageOwned::UdpGroSegments(size) => usize::try_from(size).ok(),
+            _ => None,
+        });
+        Some((received.bytes, joined.unwrap_or(received.bytes), received.address?.into()))
+    }
+}
+
+/// Has the kernel join what it can, and keep what comes while nobody reads.
+fn prepare(socket: &UdpSocket) -> nix::Result<()> {
+    setsockopt(socket, sockopt::UdpGroSegment, &true)?;
+    setsockopt(socket, sockopt::RcvBufForce, &BUFFER)?;
+    setsockopt(socket, sockopt::SndBufForce, &BUFFER)
 }
 
 /// As a socket for both families names it.
-fn mapped(address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(v4) => SocketAddr::new(v4.to_ipv6_mapped().into(), address.port()),
-        IpAddr::V6(_) => address,
-    }
+fn mapped(address: SocketAddr) -> SocketAddrV6 {
+    let ip = match address.ip() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    SocketAddrV6::new(ip, address.port(), 0, 0)
 }
 
 const INTERFACE: &str = "plain0";
 /// What the tunnels beside it use, so that TCP cuts its segments alike.
 const MTU: u32 = 1420;
 const LARGEST: usize = 65536;
+/// How many slices a datagram has: its header and its chunk.
+const ONE: usize = 2;
+/// Room for trains at either end of the socket, in bytes.
+const BUFFER: usize = 4 << 20;
 /// How often an end that carries nothing looks whether it is over.
 const LOOK_UP: Duration = Duration::from_millis(LOOK_UP_MILLIS as u64);
 const LOOK_UP_MILLIS: u16 = 100;
