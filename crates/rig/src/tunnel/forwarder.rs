@@ -1,7 +1,8 @@
 //! The plainest tunnel there is: packets from a TUN device into UDP datagrams and back, as they are.
 //!
 //! It goes the way that fast tunnels go: a super-packet of TCP leaves the device uncut, crosses as a [train](train) of
-//! datagrams that the kernel cuts and joins, and enters the other device uncut. So it shows what they could reach.
+//! datagrams that the kernel cuts and joins, and enters the other device uncut; packets of one length that are there
+//! together leave together. So it shows what they could reach.
 //!
 //! No cryptography, no handshake, no roaming: whatever an outage costs here, it costs the applications' own TCP. The
 //! fixed side sends to wherever its first datagram came from, for good.
@@ -20,7 +21,7 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, sendmsg, setsockopt, sockopt,
 };
 
-use self::train::{Assembler, Cutter, DATAGRAM, LONGEST, SUPER_PACKET};
+use self::train::{Assembler, Batch, Cutter, DATAGRAM, SUPER_PACKET};
 use super::setup::{PORT, Setup};
 use super::system::{Running, System};
 use crate::address::{Family, Prefix};
@@ -79,33 +80,57 @@ impl Drop for Forwarder {
 impl Shared {
     /// From the device to the peer.
     fn wrap(&self) {
-        let (mut packet, mut cutter) = (vec![0; LONGEST], Cutter::default());
+        let (mut batch, mut cutter) = (Batch::new(), Cutter::default());
         while !self.over.load(Ordering::Relaxed) {
             let mut wanted = [PollFd::new(self.device.as_fd(), PollFlags::POLLIN)];
             let _interrupted = poll(&mut wanted, PollTimeout::from(LOOK_UP_MILLIS));
-            while let Ok(length) = (&self.device).read(&mut packet) {
-                if let Some(peer) = self.peer.get() {
-                    self.send(&cutter.cut(&packet[..length]), &(*peer).into());
+            while let Ok(length) = (&self.device).read(batch.vacancy()) {
+                if batch.join(length, &mut cutter) {
+                    continue;
                 }
+                self.send_batch(&batch);
+                batch.clear(length);
+                if !batch.join(length, &mut cutter) {
+                    self.send_train(&cutter.cut(&batch.vacancy()[..length]));
+                }
+            }
+            // Nobody waits for company.
+            self.send_batch(&batch);
+            batch.clear(0);
+        }
+    }
+
+    fn send_batch(&self, batch: &Batch) {
+        let (datagrams, size) = batch.datagrams();
+        if datagrams.len() <= size {
+            self.send(&[IoSlice::new(datagrams)], None);
+        } else if self.send(&[IoSlice::new(datagrams)], Some(size)) == Sent::Uncuttable {
+            for datagram in datagrams.chunks(size) {
+                self.send(&[IoSlice::new(datagram)], None);
             }
         }
     }
 
-    /// A train in one go, or one by one if the way out does not take it so. A host that is nowhere cannot send: lost, as
-    /// on any line.
-    fn send(&self, train: &[IoSlice<'_>], peer: &SockaddrIn6) {
-        let send = |datagrams: &[IoSlice<'_>], control: &[ControlMessage<'_>]| {
-            sendmsg(self.socket.as_raw_fd(), datagrams, control, MsgFlags::empty(), Some(peer))
-        };
-        if train.len() == ONE {
-            let _lost = send(train, &[]);
-            return;
-        }
-        let refused = send(train, &[ControlMessage::UdpGsoSegments(&(DATAGRAM as u16))]);
-        if let Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE) = refused {
+    fn send_train(&self, train: &[IoSlice<'_>]) {
+        if self.send(train, Some(DATAGRAM)) == Sent::Uncuttable {
             for datagram in train.chunks(ONE) {
-                let _lost = send(datagram, &[]);
+                self.send(datagram, None);
             }
+        }
+    }
+
+    /// Sends one datagram, or many, `cut` by the kernel into so many bytes each.
+    fn send(&self, datagrams: &[IoSlice<'_>], cut: Option<usize>) -> Sent {
+        let Some(peer) = self.peer.get().filter(|_| datagrams.iter().any(|slice| !slice.is_empty())) else {
+            return Sent::OrLost;
+        };
+        let size = cut.unwrap_or_default() as u16;
+        let control = [ControlMessage::UdpGsoSegments(&size)];
+        let control = if cut.is_some() { &control[..] } else { &[] };
+        let peer = SockaddrIn6::from(*peer);
+        match sendmsg(self.socket.as_raw_fd(), datagrams, control, MsgFlags::empty(), Some(&peer)) {
+            Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE) => Sent::Uncuttable,
+            _ => Sent::OrLost,
         }
     }
 
@@ -134,6 +159,14 @@ impl Shared {
         });
         Some((received.bytes, joined.unwrap_or(received.bytes), received.address?.into()))
     }
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum Sent {
+    /// A host that is nowhere cannot send: lost, as on any line.
+    OrLost,
+    /// The way out does not take datagrams to be cut.
+    Uncuttable,
 }
 
 /// Has the kernel join what it can, and keep what comes while nobody reads.

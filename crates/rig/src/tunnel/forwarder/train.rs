@@ -19,8 +19,7 @@ impl Cutter {
     /// The datagrams of one train, two slices each: a header and a chunk. All but the last have [`DATAGRAM`] bytes.
     pub(super) fn cut<'c>(&'c mut self, packet: &'c [u8]) -> Vec<IoSlice<'c>> {
         debug_assert!(packet.len() <= LONGEST, "{}", packet.len());
-        let (train, count) = (self.next, packet.len().div_ceil(CHUNK) as u8);
-        self.next = train.wrapping_add(1);
+        let (train, count) = (self.number(), packet.len().div_ceil(CHUNK) as u8);
         self.headers.clear();
         self.headers.extend((0..count).map(|index| Header { train, index, count }.encode()));
         let chunks = packet.chunks(CHUNK);
@@ -29,6 +28,63 @@ impl Cutter {
             slices.extend([IoSlice::new(header), IoSlice::new(chunk)]);
         }
         slices
+    }
+
+    /// The header of a train of one datagram.
+    fn lone(&mut self) -> [u8; HEADER] {
+        Header { train: self.number(), index: 0, count: 1 }.encode()
+    }
+
+    fn number(&mut self) -> u16 {
+        let train = self.next;
+        self.next = train.wrapping_add(1);
+        train
+    }
+}
+
+/// Lone packets of one length, read one after the other and sent together; each is a train of its own.
+#[derive(Debug)]
+pub(super) struct Batch {
+    room: Vec<u8>,
+    end: usize,
+    /// Bytes of each datagram; zero if there is none.
+    size: usize,
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Self { room: vec![0; BATCH * DATAGRAM + HEADER + LONGEST], end: 0, size: 0 }
+    }
+
+    /// Where the next packet is read to.
+    pub(super) fn vacancy(&mut self) -> &mut [u8] {
+        &mut self.room[self.end + HEADER..][..LONGEST]
+    }
+
+    /// Takes in the packet just read to [`vacancy`](Self::vacancy), unless it is no lone one, is of another length, or is
+    /// one too many.
+    pub(super) fn join(&mut self, length: usize, cutter: &mut Cutter) -> bool {
+        let size = HEADER + length;
+        let room = self.size == 0 || self.size == size && self.end < BATCH * size;
+        if length > CHUNK || !room {
+            return false;
+        }
+        self.room[self.end..][..HEADER].copy_from_slice(&cutter.lone());
+        self.size = size;
+        self.end += size;
+        true
+    }
+
+    /// What is to be sent now, and of how many bytes each datagram is.
+    pub(super) fn datagrams(&self) -> (&[u8], usize) {
+        (&self.room[..self.end], self.size)
+    }
+
+    /// Forgets what was sent. The packet of `length` bytes that did not join stays, as the next to.
+    pub(super) fn clear(&mut self, length: usize) {
+        let from = self.end + HEADER;
+        self.room.copy_within(from..from + length, HEADER);
+        (self.end, self.size) = (0, 0);
     }
 }
 
@@ -129,6 +185,8 @@ pub(super) const DATAGRAM: usize = 1452;
 const HEADER: usize = 4;
 const CHUNK: usize = DATAGRAM - HEADER;
 const MOST: usize = LONGEST.div_ceil(CHUNK);
+/// How many lone packets are sent together at most.
+const BATCH: usize = 32;
 
 /// What the kernel sends at once: so many datagrams, and so many bytes over IPv4.
 const _: () = assert!(MOST <= 64 && LONGEST + MOST * HEADER <= 65_507);
@@ -193,6 +251,28 @@ mod tests {
         let joined = [(each.concat(), 60 + HEADER)];
         assert_eq!(delivered(&mut Assembler::default(), &joined), sent);
         assert_eq!(delivered(&mut Assembler::default(), &one_by_one(&each)), sent);
+    }
+
+    #[test]
+    fn lone_packets_of_one_length_leave_together_up_to_so_many() {
+        let (mut cutter, mut batch) = (Cutter::default(), Batch::new());
+        let sent = packet(60);
+        let mut read = |batch: &mut Batch, packet: &[u8]| {
+            batch.vacancy()[..packet.len()].copy_from_slice(packet);
+            batch.join(packet.len(), &mut cutter)
+        };
+        assert!((0..BATCH).all(|_| read(&mut batch, &sent)));
+        assert!(!read(&mut batch, &sent));
+        let (datagrams, size) = batch.datagrams();
+        let receives = [(datagrams.to_vec(), size)];
+        assert_eq!(delivered(&mut Assembler::default(), &receives), vec![sent.clone(); BATCH]);
+        batch.clear(sent.len());
+        assert_eq!(batch.datagrams(), (&[][..], 0));
+        assert_eq!(batch.vacancy()[..sent.len()], sent);
+        assert!(read(&mut batch, &sent));
+        for other in [packet(59), packet(61), packet(CHUNK + 1)] {
+            assert!(!read(&mut batch, &other), "{}", other.len());
+        }
     }
 
     #[test]
