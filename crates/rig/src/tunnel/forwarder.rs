@@ -1,6 +1,6 @@
 //! The plainest tunnel there is: packets from a TUN device into UDP datagrams and back, as they are.
 //!
-//! It goes the way that fast tunnels go: a super-packet of TCP leaves the device uncut, crosses as a [train](train) of
+//! It goes the way that fast tunnels go: a super-packet of TCP leaves the device uncut, crosses as a [`train`] of
 //! datagrams that the kernel cuts and joins, and enters the other device uncut; packets of one length that are there
 //! together leave together. So it shows what they could reach.
 //!
