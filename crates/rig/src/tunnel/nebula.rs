@@ -3,6 +3,8 @@
 //! Each host has an authority of its own and is told the other's. The fixed host is the lighthouse. Inside there is
 //! IPv4 only.
 
+use std::io;
+use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use super::setup::{Inner, Keys, PORT, Setup, fresh_directory, read, write_secret};
@@ -61,7 +63,19 @@ fn start(host: &Host, setup: &Setup) -> Result<Running, RigError> {
     )?;
     let process = host.spawn(PROGRAM.command(&["-config", &file.to_string_lossy()]))?;
     process.wait_for(READY, READY_PATIENCE)?;
+    // It says so a moment before it gives the device its address.
+    let (own, peer) = (setup.inner.address(Family::V4), setup.peer.inner.address(Family::V4));
+    process.wait_until("its address on its device", (LOOK_AGAIN, READY_PATIENCE), || {
+        host.call(move || source_towards(peer).is_ok_and(|source| source == own))
+    })?;
     Ok(process.into())
+}
+
+/// From which address this host would speak to `peer`.
+fn source_towards(peer: IpAddr) -> io::Result<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect((peer, PORT))?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// Only the mover knows where the other is.
@@ -94,7 +108,9 @@ const PROGRAM: Program = Program::debian("nebula", "nebula");
 const CERTIFICATES: Program = Program::debian("nebula-cert", "nebula");
 /// Below the directory of the host's tunnel.
 const DIRECTORY: &str = "nebula";
-/// What it prints once its device is up.
+/// What it prints when it is about to take its device up.
 const READY: &str = "Nebula interface is active";
 /// It takes milliseconds.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
+/// How often to look whether the device is up.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
