@@ -285,6 +285,13 @@ pub const fn padded_len_within(len: usize, mtu: usize) -> usize {
     }
 }
 
+/// Length of the transport message for a plaintext of `len` bytes, padded [within](padded_len_within) `mtu`.
+#[inline]
+#[must_use]
+pub const fn sealed_len(len: usize, mtu: usize) -> usize {
+    TRANSPORT_HEADER_LEN + padded_len_within(len, mtu) + TAG_LEN
+}
+
 fn exactly<'a, const N: usize>(message: &'static str, bytes: &'a [u8]) -> Result<&'a [u8; N], DecodeError> {
     bytes.try_into().map_err(|_| DecodeError::WrongLength { message, expected: N, found: bytes.len() })
 }

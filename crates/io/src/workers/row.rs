@@ -13,13 +13,13 @@ use core::net::{IpAddr, SocketAddr};
 
 use stead_lct::PeerId;
 use stead_node::{Chunk, LONGEST_ROW};
-use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, padded_len_within};
+use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, sealed_len};
 
 use crate::udp::{LONGEST_BATCH, Outgoing};
 
 /// How many messages for packets of `mtu` bytes fit a row.
 pub(crate) const fn messages_of(mtu: usize) -> usize {
-    LONGEST_BATCH / (TRANSPORT_HEADER_LEN + padded_len_within(mtu, mtu) + TAG_LEN)
+    LONGEST_BATCH / sealed_len(mtu, mtu)
 }
 
 /// For whom a row is, where it goes, and from which local address.
@@ -57,7 +57,7 @@ impl Row {
 
     /// Length of the message for an inner packet of `len` bytes.
     pub(super) const fn sealed_len(&self, len: usize) -> usize {
-        TRANSPORT_HEADER_LEN + padded_len_within(len, self.mtu) + TAG_LEN
+        sealed_len(len, self.mtu)
     }
 
     /// Whether a packet of `len` bytes is too long for any row.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use stead_lct::Attachment;
 use stead_noise::session::Session;
+use stead_wire::message::sealed_len;
 use stead_wire::options::VcOption;
 use stead_wire::time::{Duration, Instant};
 
@@ -82,7 +83,7 @@ impl Peer {
 
     /// One round: what is missing, and, as far as there is room, what was held.
     fn send_round(&mut self, most: usize, told: Option<Since>, over: &Over, turn: &mut Turn<'_>) {
-        let longest = sealing::sealed_len(self.longest(turn), turn.path.mtu());
+        let longest = sealed_len(self.longest(turn), turn.path.mtu());
         let mut too_long = 0;
         let wanted = |key: Key, len: usize| {
             let missing = told.is_none_or(|since| since.covers(key)) && self.resumption.misses(key);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use stead_noise::allowance::Allowance;
 use stead_noise::session::Session;
-use stead_wire::message::SessionIndex;
+use stead_wire::message::{SessionIndex, sealed_len};
 use stead_wire::options::{self, ChallengeToken, VcOption};
 use stead_wire::time::Instant;
 
@@ -255,7 +255,7 @@ impl Peer {
         if answers.is_empty() {
             return;
         }
-        let len = |answers: &[VcOption]| sealing::sealed_len(sealing::encoded_len(answers), turn.path.mtu());
+        let len = |answers: &[VcOption]| sealed_len(sealing::encoded_len(answers), turn.path.mtu());
         let alone = answers.len();
         let updates = answers.iter().any(|option| matches!(option, VcOption::ConnectionUpdate(_)));
         if reported || updates {

@@ -6,7 +6,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use stead_noise::session::Session;
-use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, padded_len_within};
+use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, sealed_len};
 use stead_wire::options::VcOption;
 
 use crate::turn::Turn;
@@ -63,10 +63,4 @@ pub(crate) fn send(
 /// Bytes of `options` before padding.
 pub(crate) fn encoded_len(options: &[VcOption]) -> usize {
     options.iter().map(VcOption::encoded_len).sum()
-}
-
-/// Length of the datagram that carries a plaintext of `len` bytes. Padding never exceeds the tunnel's MTU, or
-/// full packets would not fit the underlay's.
-pub(crate) const fn sealed_len(len: usize, mtu: usize) -> usize {
-    TRANSPORT_HEADER_LEN + padded_len_within(len, mtu) + TAG_LEN
 }

@@ -8,7 +8,7 @@ use stead_node::{
     Arrival, FlowCursor, LocalAttachment, Node, Outbound, PacketPath, Settings, SettingsError, Transmit,
     Verdict,
 };
-use stead_wire::message::{TAG_LEN, TRANSPORT_HEADER_LEN, padded_len_within};
+use stead_wire::message::{TRANSPORT_HEADER_LEN, sealed_len};
 use stead_wire::time::{Instant, UnixTime};
 
 use super::{Exits, Machine};
@@ -68,8 +68,7 @@ impl Machine for NodeMachine {
     fn handle_packet(&mut self, packet: &[u8], now: Instant) {
         match self.path.outbound(&mut self.outbound, packet, (1, packet.len()), now) {
             Outbound::Send(mut grant) => {
-                let padded = padded_len_within(packet.len(), self.path.mtu());
-                let mut message = vec![0; TRANSPORT_HEADER_LEN + padded + TAG_LEN];
+                let mut message = vec![0; sealed_len(packet.len(), self.path.mtu())];
                 message[TRANSPORT_HEADER_LEN..][..packet.len()].copy_from_slice(packet);
                 grant.seal(&mut message);
                 self.keep(grant.peer(), &message, now);

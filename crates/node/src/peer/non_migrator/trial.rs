@@ -5,6 +5,7 @@
 
 use stead_noise::allowance::Allowance;
 use stead_noise::session::Session;
+use stead_wire::message::sealed_len;
 use stead_wire::options::{
     ChallengeToken, ConnectionUpdateAcknowledge, ConnectionUpdateRequest, Outcome, VcOption,
 };
@@ -131,7 +132,7 @@ impl Trial {
     }
 
     fn spend(&mut self, options: &[VcOption], turn: &Turn<'_>) -> bool {
-        self.allowance.spend(sealing::sealed_len(sealing::encoded_len(options), turn.path.mtu()))
+        self.allowance.spend(sealed_len(sealing::encoded_len(options), turn.path.mtu()))
     }
 
     fn gives_up_at(&self) -> Instant {
