@@ -3,7 +3,8 @@
 //! The nonce is four zero bytes and the counter, little-endian for ChaCha20-Poly1305, big-endian for AES-256-GCM
 //! (Noise §12.3, §12.4). Never decides which counter to use: [`Session`](crate::session::Session) and the handshake do.
 //!
-//! ring wipes no keys. So a key has an allocation of its own from the start, and is overwritten before that is freed.
+//! ring wipes no keys. So a key has an allocation of its own, and is overwritten before that is freed. What expanding it
+//! leaves on the stack is not overwritten.
 
 use core::hint::black_box;
 
@@ -58,9 +59,7 @@ impl AeadKey {
         });
         Nonce::assume_unique_for_key(bytes)
     }
-}
 
-impl AeadKey {
     fn wipe(&mut self) {
         *self.key = expanded(self.cipher, &[0; 32]);
         // Somebody might look at it, as far as the compiler knows.
