@@ -11,8 +11,8 @@
 //! translate, seal, send; or receive, open, translate, write. A plain data packet meets no lock, no other
 //! thread and no allocation on its way. Whatever is not plain goes to the node, through its [`Mailbox`].
 //!
-//! The two ways take turns on the thread, a super-packet each: what one brings often makes work for the other, as
-//! data makes acknowledgements, and finds the thread awake. A lone worker has a thread for either where there are
+//! The two ways take turns on the thread, a super-packet or one receive's worth each: what one brings often makes work
+//! for the other, as data makes acknowledgements, and finds the thread awake. A lone worker has a thread for either where there are
 //! processors to spare.
 //!
 //! # Invariants
