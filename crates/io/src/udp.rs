@@ -208,12 +208,14 @@ fn family_missing(error: &io::Error) -> bool {
         || platform::is_family_missing(error)
 }
 
-/// What quinn-udp knows about a socket, with fragmentation allowed again, which it forbids.
+/// What quinn-udp knows about a socket, with fragmentation allowed again, which it forbids, and without what it has the
+/// kernel tell about every datagram that nobody here wants to know.
 fn fresh_state(socket: &UdpSocket) -> io::Result<UdpSocketState> {
     let state = UdpSocketState::new(UdpSockRef::from(socket))?;
     if let Err(error) = platform::set_fragments(socket, true) {
         debug!(%error, "Datagrams stay unfragmented");
     }
+    platform::tell_less(socket);
     Ok(state)
 }
 

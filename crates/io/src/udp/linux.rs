@@ -78,6 +78,13 @@ pub(super) fn set_fragments(socket: &UdpSocket, allowed: bool) -> io::Result<()>
     set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, discovery)
 }
 
+/// No word with every datagram of when it came and of its type of service, each of which costs a control message.
+pub(super) fn tell_less(socket: &UdpSocket) {
+    let _ = set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0);
+    let _ = set(socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 0);
+    let _ = set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 0);
+}
+
 /// The longest IP packet to `remote` that this host believes to arrive whole, by its devices and by what routers told it
 /// (ICMP). Asked with a socket of its own: one that is not connected cannot be asked, and must not be connected.
 pub(super) fn believed_mtu(remote: SocketAddr, local: Option<IpAddr>) -> Option<usize> {

@@ -7,7 +7,9 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
 
 pub(super) use super::unix::Readable;
-pub(super) use super::unpinned::{MOST_SHARING, believed_mtu, overflowed, send_through, share_port};
+pub(super) use super::unpinned::{
+    MOST_SHARING, believed_mtu, overflowed, send_through, share_port, tell_less,
+};
 
 /// Halves the wish until the system grants it: beyond `kern.ipc.maxsockbuf` it refuses in stead of clamping.
 pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {

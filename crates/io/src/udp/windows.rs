@@ -7,7 +7,9 @@ use quinn_udp::UdpSockRef;
 use socket2::Socket;
 use tokio::io::Interest;
 
-pub(super) use super::unpinned::{MOST_SHARING, believed_mtu, overflowed, send_through, share_port};
+pub(super) use super::unpinned::{
+    MOST_SHARING, believed_mtu, overflowed, send_through, share_port, tell_less,
+};
 
 pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {
     let _ = socket.set_recv_buffer_size(bytes);
