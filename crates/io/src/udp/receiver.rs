@@ -22,13 +22,13 @@ pub struct Arrived {
 pub struct Receiver {
     v4: Option<Inlet>,
     v6: Option<Inlet>,
-    /// [`BATCH`] buffers one after the other, each of [`LONGEST_DATAGRAMS`].
+    /// [`MOST_BUFFERS`] one after the other, each of [`BUFFER`] bytes.
     buffers: Vec<u8>,
-    metas: [RecvMeta; BATCH],
+    metas: [RecvMeta; MOST_BUFFERS],
     v6_first: bool,
 }
 
-/// What one system call took.
+/// What was taken at once.
 #[derive(Debug)]
 pub struct Batch<'b> {
     metas: &'b [RecvMeta],
@@ -39,14 +39,26 @@ pub struct Batch<'b> {
 struct Inlet {
     socket: Readable,
     state: UdpSocketState,
+    /// The kernel joined the last datagrams.
+    joined: bool,
 }
 
-/// Buffers per system call. The kernel joins the datagrams of a bulk sender to up to 64 per buffer, so few
-/// buffers suffice; more would be read after they have left the processor's cache again.
-const BATCH: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
+/// Buffers per system call for datagrams that come one by one. Where the kernel joins those of a bulk sender, one buffer
+/// holds a super-packet's worth, and more would be read after they have left the processor's cache again.
+const BUFFERS: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
+
+/// Buffers per batch, which takes as many calls as it needs. Few super-packets are cut into more.
+const MOST_BUFFERS: usize = 48;
+
+/// A batch ends with the call that brings it to this many bytes: nearly a super-packet's worth.
+const ENOUGH: usize = 60_000;
 
 /// Room for the longest datagram, and for the longest run of joined ones.
 const LONGEST_DATAGRAMS: usize = 65_536;
+
+/// Somewhat longer, so that datagrams at the start of each buffer do not all compete for one place of the processor's
+/// cache, which powers of two do.
+const BUFFER: usize = LONGEST_DATAGRAMS + 1536;
 
 impl Receiver {
     /// Registers the sockets with the current runtime.
@@ -55,13 +67,17 @@ impl Receiver {
     /// What the system reports when it cannot duplicate or register them.
     pub fn new(sockets: &UdpSockets) -> io::Result<Self> {
         let inlet = |socket: &std::net::UdpSocket| -> io::Result<Inlet> {
-            Ok(Inlet { state: fresh_state(socket)?, socket: Readable::new(socket.try_clone()?)? })
+            Ok(Inlet {
+                state: fresh_state(socket)?,
+                socket: Readable::new(socket.try_clone()?)?,
+                joined: false,
+            })
         };
         Ok(Self {
             v4: sockets.v4.as_ref().map(inlet).transpose()?,
             v6: sockets.v6.as_ref().map(inlet).transpose()?,
-            buffers: vec![0; BATCH * LONGEST_DATAGRAMS],
-            metas: [RecvMeta::default(); BATCH],
+            buffers: vec![0; MOST_BUFFERS * BUFFER],
+            metas: [RecvMeta::default(); MOST_BUFFERS],
             v6_first: false,
         })
     }
@@ -77,7 +93,8 @@ impl Receiver {
         }
     }
 
-    /// Takes what has arrived on one socket, with one system call; the sockets take turns.
+    /// Takes what has arrived on one socket, about a super-packet's worth, so that it can become one again; the sockets
+    /// take turns.
     ///
     /// `None` if nothing has arrived on either.
     ///
@@ -85,7 +102,7 @@ impl Receiver {
     /// What the system reports. Nothing of it is fatal.
     pub fn try_receive(&mut self) -> io::Result<Option<Batch<'_>>> {
         self.v6_first = !self.v6_first;
-        let turns = if self.v6_first { [&self.v6, &self.v4] } else { [&self.v4, &self.v6] };
+        let turns = if self.v6_first { [&mut self.v6, &mut self.v4] } else { [&mut self.v4, &mut self.v6] };
         let mut filled = 0;
         for inlet in turns.into_iter().flatten() {
             match inlet.fill(&mut self.buffers, &mut self.metas) {
@@ -110,17 +127,41 @@ impl<'b> Batch<'b> {
 
     /// The datagrams in the order they arrived, each in place.
     pub fn datagrams(self) -> impl Iterator<Item = (Arrived, &'b mut [u8])> {
-        let buffers = self.buffers.chunks_exact_mut(LONGEST_DATAGRAMS);
+        let buffers = self.buffers.chunks_exact_mut(BUFFER);
         self.metas.iter().zip(buffers).flat_map(|(meta, buffer)| split(meta, buffer))
     }
 }
 
 impl Inlet {
-    fn fill(&self, buffers: &mut [u8], metas: &mut [RecvMeta; BATCH]) -> io::Result<usize> {
-        let mut rest = buffers.chunks_exact_mut(LONGEST_DATAGRAMS);
-        let mut slices: [IoSliceMut<'_>; BATCH] =
+    /// Fills buffers until nothing waits any more, or they hold [`ENOUGH`]; how many.
+    fn fill(&mut self, buffers: &mut [u8], metas: &mut [RecvMeta; MOST_BUFFERS]) -> io::Result<usize> {
+        let (mut filled, mut bytes) = (0, 0);
+        while bytes < ENOUGH && filled < MOST_BUFFERS {
+            let asked = if self.joined { 1 } else { BUFFERS.min(MOST_BUFFERS - filled) };
+            let metas = &mut metas[filled..filled + asked];
+            let some = match self.fill_some(&mut buffers[filled * BUFFER..], metas) {
+                Ok(some) => some,
+                // A lasting one comes again.
+                Err(_) if filled > 0 => break,
+                Err(error) => return Err(error),
+            };
+            filled += some;
+            bytes += metas[..some].iter().map(|meta| meta.len).sum::<usize>();
+            self.joined = metas[..some].last().is_some_and(|meta| meta.len > meta.stride);
+            if some < asked {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+
+    /// As many as there are metas, with one system call.
+    fn fill_some(&self, buffers: &mut [u8], metas: &mut [RecvMeta]) -> io::Result<usize> {
+        let mut rest = buffers.chunks_exact_mut(BUFFER).map(|buffer| &mut buffer[..LONGEST_DATAGRAMS]);
+        let mut slices: [IoSliceMut<'_>; BUFFERS] =
             core::array::from_fn(|_| IoSliceMut::new(rest.next().unwrap_or_default()));
-        self.socket.try_read(|socket| self.state.recv(socket, &mut slices, metas))
+        let slices = &mut slices[..metas.len()];
+        self.socket.try_read(|socket| self.state.recv(socket, slices, metas))
     }
 }
 

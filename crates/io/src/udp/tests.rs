@@ -64,6 +64,55 @@ async fn a_batch_arrives_as_the_datagrams_it_was_made_of() {
 }
 
 #[tokio::test]
+async fn what_came_one_by_one_and_together_is_taken_at_once_in_its_order() {
+    let here = UdpSockets::bind(0, None).unwrap();
+    let there = UdpSockets::bind(0, None).unwrap();
+    let mut receiver = Receiver::new(&there).unwrap();
+    let mut sender = Sender::new(&here).unwrap();
+    let remote = loopback_v4(there.port());
+    let train: Vec<u8> = (20..30).flat_map(|number| [number; 100]).collect();
+    let send = |sender: &mut Sender, numbers: core::ops::Range<u8>| {
+        for number in numbers {
+            sender.try_send(Outgoing::single(remote, None, &[number; 100])).unwrap();
+        }
+    };
+    // Twice, since what comes after a train is taken in another way.
+    for _ in 0..2 {
+        send(&mut sender, 0..20);
+        sender.try_send(Outgoing { remote, local: None, datagrams: &train, stride: 100 }).unwrap();
+        send(&mut sender, 30..200);
+
+        let mut batches = Vec::new();
+        while batches.iter().map(Vec::len).sum::<usize>() < 200 {
+            tokio::time::timeout(Duration::from_secs(1), receiver.readable()).await.unwrap().unwrap();
+            while let Some(batch) = receiver.try_receive().unwrap() {
+                batches.push(batch.datagrams().map(|(_, datagram)| datagram.to_vec()).collect::<Vec<_>>());
+            }
+        }
+        assert!(batches.len() <= 200 / 40, "{} batches of what all waited", batches.len());
+        let expected: Vec<Vec<u8>> = (0..200).map(|number| vec![number; 100]).collect();
+        assert_eq!(batches.concat(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_ends_with_a_super_packets_worth() {
+    let here = UdpSockets::bind(0, None).unwrap();
+    let there = UdpSockets::bind(0, None).unwrap();
+    let mut receiver = Receiver::new(&there).unwrap();
+    let mut sender = Sender::new(&here).unwrap();
+    let remote = loopback_v4(there.port());
+    for _ in 0..90 {
+        sender.try_send(Outgoing::single(remote, None, &[7; 1400])).unwrap();
+    }
+
+    tokio::time::timeout(Duration::from_secs(1), receiver.readable()).await.unwrap().unwrap();
+    let bytes = receiver.try_receive().unwrap().unwrap().bytes();
+
+    assert!((60_000..60_000 + 8 * 1400).contains(&bytes), "{bytes}");
+}
+
+#[tokio::test]
 async fn a_vanished_source_address_costs_neither_the_datagrams_nor_segmentation() {
     let here = UdpSockets::bind(0, None).unwrap();
     let there = UdpSockets::bind(0, None).unwrap();
