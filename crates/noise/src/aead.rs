@@ -84,6 +84,67 @@ fn expanded(cipher: Cipher, key: &[u8; 32]) -> LessSafeKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::tests::hex;
+
+    /// McGrew and Viega, "The Galois/Counter Mode of Operation", test cases 13 and 14: their nonce is that of counter 0.
+    #[test]
+    fn aes_gives_its_designers_vectors() {
+        let key = AeadKey::new(Cipher::Aes256Gcm, &[0; 32]);
+        assert_eq!(key.seal(0, b"", &mut []), hex::<16>("530f8afbc74536b9a963b4f1c4cb738b"));
+        let mut text = [0; 16];
+        assert_eq!(key.seal(0, b"", &mut text), hex::<16>("d0d1c8a799996bf0265b98b5d48ab919"));
+        assert_eq!(text, hex::<16>("cea7403d4d606b6e074ec5d3baf39d18"));
+    }
+
+    /// What OpenSSL 3 makes of the key 00 01 02 …, the associated data "stead" and a text of 00 07 0e …: the first bytes, and
+    /// the tag.
+    #[test]
+    fn both_give_what_another_program_gives() {
+        let vectors = [
+            (
+                Cipher::ChaCha20Poly1305,
+                0x0102_0304_0506_0708,
+                31,
+                "f04ea3f1b71ac029",
+                "85f82284aeaf96d4f7ac4ce1fd4133a0",
+            ),
+            (
+                Cipher::ChaCha20Poly1305,
+                0x100_0000_0005,
+                1420,
+                "9f69f82d2df12868",
+                "3082f0dfd427f40af4888163cb2aa65a",
+            ),
+            (
+                Cipher::Aes256Gcm,
+                0x0102_0304_0506_0708,
+                31,
+                "04566b1bc1c223af",
+                "af1d6d2b944653b4f49c742c9878a122",
+            ),
+            (
+                Cipher::Aes256Gcm,
+                0x100_0000_0005,
+                1420,
+                "7f286af8aeea68d4",
+                "2272ead79c95acf0cc987d60c28b2d7a",
+            ),
+        ];
+        for (cipher, counter, len, begins, tag) in vectors {
+            let key = AeadKey::new(cipher, &core::array::from_fn(|index| index as u8));
+            let text: Vec<u8> = (0..len).map(|index: usize| (index * 7) as u8).collect();
+            let mut sealed = text.clone();
+            let made = key.seal(counter, b"stead", &mut sealed);
+            assert_eq!(
+                (&sealed[..8], made),
+                (&hex::<8>(begins)[..], hex::<16>(tag)),
+                "{cipher:?}, {counter:#x}"
+            );
+
+            sealed.extend(made);
+            assert_eq!(key.open(counter, b"stead", &mut sealed).expect("it was just sealed"), text);
+        }
+    }
 
     #[test]
     fn a_wiped_key_is_gone_from_where_it_was() {
