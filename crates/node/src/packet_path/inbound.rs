@@ -13,7 +13,7 @@ use stead_wire::time::Instant;
 
 use super::{FlowCursor, PacketPath};
 use crate::drops::Discard;
-use crate::lane::Lane;
+use crate::lane::{Lane, Way};
 use crate::notice::{Arrival, Notice, Sighting};
 use crate::relay::RelayAddress;
 
@@ -132,18 +132,19 @@ impl PacketPath {
         let plaintext = session.open_in_place(datagram).map_err(why_refused)?;
         // Authenticated from here on.
         let lane = self.lane(peer);
+        let way = lane.way();
         let latest = session.received_highest() == counter;
         let split = Plaintext::split(plaintext).map_err(|_| Discard::MalformedPlaintext);
         let (headers, options) = match &split {
             Ok(plain) => (plain.packet.map(|(_, headers)| headers), plain.options.to_vec_if_any()),
             Err(_) => (None, None),
         };
-        let elsewhere = lane.way().active.as_ref().is_none_or(|active| !came_over(active, arrival));
+        let elsewhere = way.active.as_ref().is_none_or(|active| !came_over(active, arrival));
         let stirred = lane.stamp_received(headers.is_some(), !elsewhere, now);
         let notice = match options {
             Some(options) => Some(Sighting::Options { session: receiver, arrival, bytes, options }),
             // What was overtaken tells where the peer was, not where it is (RFC 9000 §9.3).
-            None => self.notable(lane, session, (arrival, bytes, elsewhere && latest), stirred, now),
+            None => notable((lane, &way), session, (arrival, bytes, elsewhere && latest), stirred, now),
         }
         .map(|sighting| Notice { peer, sighting });
         let partial_checksum = session.terms().contains(Capabilities::PARTIAL_CHECKSUMS);
@@ -163,30 +164,11 @@ impl PacketPath {
             let packet = &mut plaintext[..headers.total_len];
             if headers.tcp.is_some_and(|flags| flags.syn) {
                 // This host's own segments have to fit the path too.
-                tcp::clamp_mss(packet, &headers, lane.way().longest, partial_checksum);
+                tcp::clamp_mss(packet, &headers, way.longest, partial_checksum);
             }
             packet
         });
         Ok(Inbound { packet, partial_checksum, notice, verdict })
-    }
-
-    /// What the node should know of an ordinary authenticated message.
-    fn notable(
-        &self,
-        lane: &Lane,
-        session: &Session,
-        (arrival, bytes, elsewhere): (Arrival, usize, bool),
-        stirred: bool,
-        now: Instant,
-    ) -> Option<Sighting> {
-        let awaited = lane.way().awaited == Some(session.local());
-        if awaited || (elsewhere && lane.notice_elsewhere(now)) {
-            return Some(Sighting::Unexpected { session: session.local(), arrival, bytes });
-        }
-        if session.wants_rekey_on_receive(now) && lane.notice_aging(now) {
-            return Some(Sighting::SessionAges);
-        }
-        stirred.then_some(Sighting::Stirred)
     }
 
     /// Cryptokey routing's inbound half, and the table's: the packet is the peer's own, and is counted.
@@ -217,6 +199,24 @@ impl PacketPath {
         lane.count_received(1, headers.total_len as u64);
         Ok(())
     }
+}
+
+/// What the node should know of an ordinary authenticated message.
+fn notable(
+    (lane, way): (&Lane, &Way),
+    session: &Session,
+    (arrival, bytes, elsewhere): (Arrival, usize, bool),
+    stirred: bool,
+    now: Instant,
+) -> Option<Sighting> {
+    let awaited = way.awaited == Some(session.local());
+    if awaited || (elsewhere && lane.notice_elsewhere(now)) {
+        return Some(Sighting::Unexpected { session: session.local(), arrival, bytes });
+    }
+    if session.wants_rekey_on_receive(now) && lane.notice_aging(now) {
+        return Some(Sighting::SessionAges);
+    }
+    stirred.then_some(Sighting::Stirred)
 }
 
 /// Counts in the entry, which remembers TCP's numbers.
