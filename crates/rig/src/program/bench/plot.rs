@@ -103,7 +103,7 @@ fn panels() -> Vec<Panel> {
         more("UDP, packets of 1400 B, loss below 1 %", Metric::Datagrams(Size::Large)),
         less("TCP request-response, median", trip(Load::Idle, Probe::Tcp, Quantile::Median)),
         less("Ping under a download, p95", trip(Load::Download, Probe::Ping, Quantile::P95)),
-        less("Processor time of the programs, one TCP stream", Metric::ProcessorOfTunnel),
+        less("Processor time, one TCP stream", Metric::ProcessorOfTunnel),
         less("Memory after all of it", Metric::Resident),
     ]
 }
@@ -189,6 +189,14 @@ mod tests {
         let picture = svg(&fixed());
         assert_eq!(picture.matches(&format!("width=\"{BAR}.0\"")).count(), 3, "one for each panel");
         assert!(picture.contains("class=\"own\""));
+    }
+
+    #[test]
+    fn no_title_reaches_the_next_panel() {
+        // A letter of a wide font of that size has 7.5 pixels on average.
+        for Panel { title, .. } in panels() {
+            assert!(title.chars().count() as u32 * 15 / 2 < PANEL, "{title}");
+        }
     }
 
     /// Tags are balanced, attributes quoted, and neither `&` nor `<` stands alone: all that this picture uses of XML.
