@@ -11,9 +11,9 @@
 //! translate, seal, send; or receive, open, translate, write. A plain data packet meets no lock, no other
 //! thread and no allocation on its way. Whatever is not plain goes to the node, through its [`Mailbox`].
 //!
-//! The two ways take turns on the thread, a super-packet or one receive's worth each: what one brings often makes work
-//! for the other, as data makes acknowledgements, and finds the thread awake. A lone worker has a thread for either where there are
-//! processors to spare.
+//! The two ways take turns on the thread, a super-packet or as much of what has arrived each: what one brings often
+//! makes work for the other, as data makes acknowledgements, and finds the thread awake. A lone worker has a thread for
+//! either where there are processors to spare.
 //!
 //! # Invariants
 //! - A lone packet never waits for others: what has been gathered goes out before a worker waits.
@@ -93,7 +93,7 @@ const MAILBOX: usize = 4096;
 /// How much of it only notices may use: a flood of handshakes must not keep them from the node.
 const FOR_NOTICES: usize = 1024;
 
-/// Most packets or system calls in one turn.
+/// Most reads of the device, or batches from the sockets, in one turn.
 const BATCH: usize = 64;
 
 /// A turn ends with the packet or super-packet that makes it this many bytes: one of full length.

@@ -53,9 +53,9 @@ pub(super) fn begin(part: Part) -> io::Result<impl Future<Output = io::Result<()
 impl Worker {
     /// Delivers what has arrived, a turn's worth at most; whether there may be more.
     async fn drain(&mut self, receiver: &mut Receiver) -> bool {
-        let (mut calls, mut bytes) = (0, 0);
-        while calls < BATCH && bytes < QUANTUM {
-            calls += 1;
+        let (mut batches, mut bytes) = (0, 0);
+        while batches < BATCH && bytes < QUANTUM {
+            batches += 1;
             match receiver.try_receive() {
                 Ok(Some(batch)) => {
                     bytes += batch.bytes();
@@ -72,7 +72,7 @@ impl Worker {
         true
     }
 
-    /// What one system call took: every datagram is opened in place, and the packets written together.
+    /// What was taken at once: every datagram is opened in place, and the packets written together.
     fn arrive(&mut self, batch: Batch<'_>, now: Instant) {
         let device = self.shared.device.clone();
         let memory = self.memory.take().unwrap_or_else(|| device.memory());
