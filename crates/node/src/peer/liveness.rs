@@ -68,6 +68,8 @@ struct Question {
     attempts: u32,
     /// It is asked because nothing has come over the path since then.
     silent_since: Option<Instant>,
+    /// Whoever fell silent had been talking. Who only answers questions is silent between them.
+    abrupt: bool,
 }
 
 /// What went over the active path, as the lane has it.
@@ -133,8 +135,10 @@ impl Liveness {
     pub(crate) fn on_asked(&mut self, token: ChallengeToken, now: Instant) {
         let (began, attempts) =
             self.question.as_ref().map_or((now, 0), |asked| (asked.began, asked.attempts));
-        let silent_since = self.question.as_ref().and_then(|asked| asked.silent_since);
-        self.question = Some(Question { token, began, sent: now, attempts: attempts + 1, silent_since });
+        let (silent_since, abrupt) =
+            self.question.as_ref().map_or((None, false), |asked| (asked.silent_since, asked.abrupt));
+        self.question =
+            Some(Question { token, began, sent: now, attempts: attempts + 1, silent_since, abrupt });
     }
 
     /// An echo from `source`. If it answers our question over the path to `active`, the time that took, where it can be
@@ -152,20 +156,35 @@ impl Liveness {
         Some(rtt)
     }
 
-    /// Nothing has come over the path since `unanswered`: if that is long, the question is for this reason.
-    pub(crate) fn on_silence(&mut self, unanswered: Option<Instant>, now: Instant) {
+    /// Nothing has come over the path since `unanswered`: if that is long, the question is for this reason. The last that
+    /// came did so at `heard`.
+    pub(crate) fn on_silence(&mut self, unanswered: Option<Instant>, heard: Option<Instant>, now: Instant) {
         if let Some(question) = &mut self.question {
             let long = unanswered.filter(|since| now >= *since + UNANSWERED.0);
             question.silent_since = question.silent_since.or(long);
+            question.abrupt |= long.is_some() && heard > self.acknowledged;
         }
     }
 
-    /// Since when datagrams may have been lost, if `token` is that of a question that broke a silence and had to be asked
-    /// more than once.
+    /// The question [rides along](Self::worth_asking): the peer broke a silence, perhaps, before it could be asked about,
+    /// since the last proof is too young for that.
+    pub(crate) fn on_suspicion(&mut self, now: Instant) {
+        if !self.acknowledged_within(ASK_INTERVAL, now) {
+            return;
+        }
+        if let Some(question) = &mut self.question {
+            question.silent_since = self.acknowledged;
+            question.abrupt = true;
+        }
+    }
+
+    /// Since when datagrams may have been lost, if `token` is that of a question that broke a silence which was abrupt, or
+    /// that had to be asked more than once.
     pub(crate) fn lost_since(&self, token: ChallengeToken) -> Option<Instant> {
-        let question = self.question.as_ref().filter(|asked| asked.token == token && asked.attempts > 1)?;
+        let broke = |asked: &&Question| asked.token == token && (asked.abrupt || asked.attempts > 1);
         let before = LOST_BEFORE_SILENCE.as_micros() as u64;
-        Some(Instant::from_micros(question.silent_since?.as_micros().saturating_sub(before)))
+        let silent_since = self.question.as_ref().filter(broke)?.silent_since?;
+        Some(Instant::from_micros(silent_since.as_micros().saturating_sub(before)))
     }
 
     /// Whether our own question may ride along with an answer of ours: the peer asks us for proof, so it misses
@@ -286,6 +305,31 @@ mod tests {
             "if the peer misses something, at once"
         );
         assert!(!liveness.worth_asking(traffic(None, 5_100), at(5_150)), "but not more often than that");
+    }
+
+    #[test]
+    fn a_silence_that_ends_with_the_first_answer_is_looked_back_at_if_it_was_abrupt() {
+        let asked = |heard: u64, unanswered: u64| {
+            let mut liveness = proven_at(5_000);
+            liveness.on_asked(TOKEN, at(6_000));
+            liveness.on_silence(Some(at(unanswered)), Some(at(heard)), at(6_000));
+            liveness.lost_since(TOKEN)
+        };
+        assert_eq!(asked(5_090, 5_100), Some(at(4_600)));
+        assert_eq!(asked(5_000, 5_001), None, "it says nothing but that it hears us");
+        assert_eq!(asked(5_890, 5_900), None, "not yet a silence");
+    }
+
+    #[test]
+    fn who_could_not_ask_yet_takes_the_peers_question_for_the_end_of_a_silence() {
+        let asked_along = |now: u64| {
+            let mut liveness = proven_at(5_000);
+            liveness.on_asked(TOKEN, at(now));
+            liveness.on_suspicion(at(now));
+            liveness.lost_since(TOKEN)
+        };
+        assert_eq!(asked_along(5_900), Some(at(4_500)));
+        assert_eq!(asked_along(7_000), None, "it would have asked");
     }
 
     #[test]

@@ -189,6 +189,7 @@ impl Peer {
         {
             let token = turn.fresh_challenge();
             self.liveness.on_asked(token, turn.now);
+            self.liveness.on_suspicion(turn.now);
             delivery.answers.push(VcOption::PathChallenge(token));
         }
     }

@@ -181,7 +181,8 @@ impl Peer {
             Due::Challenge => {
                 let token = self.liveness.challenge(|| turn.fresh_challenge());
                 self.liveness.on_asked(token, turn.now);
-                self.liveness.on_silence(self.lane.unanswered_since(), turn.now);
+                let (unanswered, heard) = (self.lane.unanswered_since(), self.lane.last_received());
+                self.liveness.on_silence(unanswered, heard, turn.now);
                 let to = active.target();
                 sealing::send(&session, &[VcOption::PathChallenge(token)], to, turn);
                 self.lane.stamp_sent(false, turn.now);
