@@ -7,30 +7,51 @@ fn loopback_v4(port: u16) -> SocketAddr {
     SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
 }
 
+/// Two pairs of sockets, with what sends from one and what receives from the other.
+struct Ends {
+    here: UdpSockets,
+    there: UdpSockets,
+    sender: Sender,
+    receiver: Receiver,
+    /// Where the other is.
+    remote: SocketAddr,
+}
+
+fn ends() -> Ends {
+    let (here, there) = (UdpSockets::bind(0, None).unwrap(), UdpSockets::bind(0, None).unwrap());
+    let (sender, receiver) = (Sender::new(&here).unwrap(), Receiver::new(&there).unwrap());
+    let remote = loopback_v4(there.port());
+    Ends { here, there, sender, receiver, remote }
+}
+
 /// Everything that arrives until `datagrams` have or a second has passed.
 async fn receive(receiver: &mut Receiver, datagrams: usize) -> Vec<(Arrived, Vec<u8>)> {
-    let mut arrived = Vec::new();
+    receive_batches(receiver, datagrams).await.concat()
+}
+
+/// The same, batch by batch.
+async fn receive_batches(receiver: &mut Receiver, datagrams: usize) -> Vec<Vec<(Arrived, Vec<u8>)>> {
+    let (mut batches, mut arrived) = (Vec::new(), 0);
     let all = async {
-        while arrived.len() < datagrams {
+        while arrived < datagrams {
             receiver.readable().await.unwrap();
             while let Some(batch) = receiver.try_receive().unwrap() {
-                arrived.extend(batch.datagrams().map(|(how, datagram)| (how, datagram.to_vec())));
+                let batch: Vec<_> =
+                    batch.datagrams().map(|(how, datagram)| (how, datagram.to_vec())).collect();
+                arrived += batch.len();
+                batches.push(batch);
             }
         }
     };
     let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
-    arrived
+    batches
 }
 
 #[tokio::test]
 async fn both_sockets_share_a_port_and_tell_where_a_datagram_was_sent() {
-    let here = UdpSockets::bind(0, None).unwrap();
-    let there = UdpSockets::bind(0, None).unwrap();
-    let mut receiver = Receiver::new(&there).unwrap();
-    let mut sender = Sender::new(&here).unwrap();
+    let Ends { here, there, mut sender, mut receiver, remote: v4 } = ends();
     let local: IpAddr = "127.9.9.9".parse().unwrap();
 
-    let v4 = loopback_v4(there.port());
     sender.try_send(Outgoing::single(v4, Some(local), b"four")).unwrap();
     let arrived = receive(&mut receiver, 1).await;
     assert_eq!(arrived[0].0.source, SocketAddr::new(local, here.port()), "the source is ours to choose");
@@ -48,11 +69,7 @@ async fn both_sockets_share_a_port_and_tell_where_a_datagram_was_sent() {
 
 #[tokio::test]
 async fn a_batch_arrives_as_the_datagrams_it_was_made_of() {
-    let here = UdpSockets::bind(0, None).unwrap();
-    let there = UdpSockets::bind(0, None).unwrap();
-    let mut receiver = Receiver::new(&there).unwrap();
-    let mut sender = Sender::new(&here).unwrap();
-    let remote = loopback_v4(there.port());
+    let Ends { mut sender, mut receiver, remote, .. } = ends();
     let datagrams: Vec<u8> = (0..10 * 1000 + 300).map(|i: usize| (i / 1000) as u8).collect();
 
     sender.try_send(Outgoing { remote, local: None, datagrams: &datagrams, stride: 1000 }).unwrap();
@@ -65,11 +82,7 @@ async fn a_batch_arrives_as_the_datagrams_it_was_made_of() {
 
 #[tokio::test]
 async fn what_came_one_by_one_and_together_is_taken_at_once_in_its_order() {
-    let here = UdpSockets::bind(0, None).unwrap();
-    let there = UdpSockets::bind(0, None).unwrap();
-    let mut receiver = Receiver::new(&there).unwrap();
-    let mut sender = Sender::new(&here).unwrap();
-    let remote = loopback_v4(there.port());
+    let Ends { mut sender, mut receiver, remote, .. } = ends();
     let train: Vec<u8> = (20..30).flat_map(|number| [number; 100]).collect();
     let send = |sender: &mut Sender, numbers: core::ops::Range<u8>| {
         for number in numbers {
@@ -82,26 +95,17 @@ async fn what_came_one_by_one_and_together_is_taken_at_once_in_its_order() {
         sender.try_send(Outgoing { remote, local: None, datagrams: &train, stride: 100 }).unwrap();
         send(&mut sender, 30..200);
 
-        let mut batches = Vec::new();
-        while batches.iter().map(Vec::len).sum::<usize>() < 200 {
-            tokio::time::timeout(Duration::from_secs(1), receiver.readable()).await.unwrap().unwrap();
-            while let Some(batch) = receiver.try_receive().unwrap() {
-                batches.push(batch.datagrams().map(|(_, datagram)| datagram.to_vec()).collect::<Vec<_>>());
-            }
-        }
+        let batches = receive_batches(&mut receiver, 200).await;
         assert!(batches.len() <= 200 / 40, "{} batches of what all waited", batches.len());
         let expected: Vec<Vec<u8>> = (0..200).map(|number| vec![number; 100]).collect();
-        assert_eq!(batches.concat(), expected);
+        let arrived: Vec<Vec<u8>> = batches.into_iter().flatten().map(|(_, datagram)| datagram).collect();
+        assert_eq!(arrived, expected);
     }
 }
 
 #[tokio::test]
 async fn a_batch_ends_with_a_super_packets_worth() {
-    let here = UdpSockets::bind(0, None).unwrap();
-    let there = UdpSockets::bind(0, None).unwrap();
-    let mut receiver = Receiver::new(&there).unwrap();
-    let mut sender = Sender::new(&here).unwrap();
-    let remote = loopback_v4(there.port());
+    let Ends { mut sender, mut receiver, remote, .. } = ends();
     for _ in 0..90 {
         sender.try_send(Outgoing::single(remote, None, &[7; 1400])).unwrap();
     }
@@ -114,11 +118,7 @@ async fn a_batch_ends_with_a_super_packets_worth() {
 
 #[tokio::test]
 async fn a_vanished_source_address_costs_neither_the_datagrams_nor_segmentation() {
-    let here = UdpSockets::bind(0, None).unwrap();
-    let there = UdpSockets::bind(0, None).unwrap();
-    let mut receiver = Receiver::new(&there).unwrap();
-    let mut sender = Sender::new(&here).unwrap();
-    let remote = loopback_v4(there.port());
+    let Ends { mut sender, mut receiver, remote, .. } = ends();
     let segments = sender.most_segments(remote);
     let elsewhere: IpAddr = "198.51.100.77".parse().unwrap();
 
@@ -131,12 +131,9 @@ async fn a_vanished_source_address_costs_neither_the_datagrams_nor_segmentation(
 
 #[tokio::test]
 async fn an_empty_datagram_is_passed_on_like_any_other() {
-    let here = UdpSockets::bind(0, None).unwrap();
-    let there = UdpSockets::bind(0, None).unwrap();
-    let mut receiver = Receiver::new(&there).unwrap();
-    let mut sender = Sender::new(&here).unwrap();
+    let Ends { mut sender, mut receiver, remote, .. } = ends();
 
-    sender.try_send(Outgoing::single(loopback_v4(there.port()), None, b"")).unwrap();
+    sender.try_send(Outgoing::single(remote, None, b"")).unwrap();
 
     assert_eq!(receive(&mut receiver, 1).await[0].1, b"");
 }
@@ -164,11 +161,7 @@ fn a_datagram_beyond_any_mtu_is_a_named_drop() {
 
 #[tokio::test]
 async fn a_datagram_that_nobody_may_cut_goes_whole_and_others_may_be_cut_after_it() {
-    let here = UdpSockets::bind(0, None).unwrap();
-    let there = UdpSockets::bind(0, None).unwrap();
-    let mut receiver = Receiver::new(&there).unwrap();
-    let mut sender = Sender::new(&here).unwrap();
-    let v4 = loopback_v4(there.port());
+    let Ends { mut sender, mut receiver, remote: v4, .. } = ends();
     for length in [1452, 9000] {
         sender.try_send_whole(Outgoing::single(v4, None, &vec![7; length])).unwrap();
         sender.try_send(Outgoing::single(v4, None, &vec![8; length])).unwrap();
