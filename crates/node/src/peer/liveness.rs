@@ -133,12 +133,9 @@ impl Liveness {
 
     /// The challenge `token` went out over the active path.
     pub(crate) fn on_asked(&mut self, token: ChallengeToken, now: Instant) {
-        let (began, attempts) =
-            self.question.as_ref().map_or((now, 0), |asked| (asked.began, asked.attempts));
-        let (silent_since, abrupt) =
-            self.question.as_ref().map_or((None, false), |asked| (asked.silent_since, asked.abrupt));
-        self.question =
-            Some(Question { token, began, sent: now, attempts: attempts + 1, silent_since, abrupt });
+        let first = Question { token, began: now, sent: now, attempts: 0, silent_since: None, abrupt: false };
+        let asked = self.question.take().unwrap_or(first);
+        self.question = Some(Question { token, sent: now, attempts: asked.attempts + 1, ..asked });
     }
 
     /// An echo from `source`. If it answers our question over the path to `active`, the time that took, where it can be
