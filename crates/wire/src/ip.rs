@@ -74,6 +74,14 @@ pub struct TcpFlags {
     pub ack: bool,
 }
 
+impl TcpFlags {
+    /// From byte 13 of a TCP header (RFC 9293 §3.1).
+    #[must_use]
+    pub const fn of_byte(byte: u8) -> Self {
+        Self { fin: byte & 0x01 != 0, syn: byte & 0x02 != 0, rst: byte & 0x04 != 0, ack: byte & 0x10 != 0 }
+    }
+}
+
 /// What one inner packet's headers say. Made by [`IpHeaders::parse`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct IpHeaders {

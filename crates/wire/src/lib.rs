@@ -13,5 +13,6 @@ pub mod options;
 pub mod plaintext;
 pub mod reader;
 pub mod relayed;
+pub mod succession;
 pub mod tcp;
 pub mod time;

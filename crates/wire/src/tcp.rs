@@ -45,18 +45,25 @@ impl Segment {
     #[inline]
     #[must_use]
     pub fn read(packet: &[u8], headers: &IpHeaders) -> Option<Self> {
-        let flags = headers.tcp?;
+        headers.tcp?;
         let bytes = packet.get(headers.transport_offset..headers.total_len)?;
-        let fixed = bytes.first_chunk::<FIXED_LEN>()?;
-        let header_len = usize::from(fixed[12] >> 4) * 4;
-        let options = bytes.get(FIXED_LEN..header_len)?;
+        let header_len = usize::from(*bytes.get(12)? >> 4) * 4;
+        let header = bytes.get(..header_len)?;
+        Self::of_header(header, (bytes.len() - header_len) as u32)
+    }
+
+    /// The segment that a whole TCP header, options included, begins; `None` if it is too short for one.
+    #[inline]
+    #[must_use]
+    pub fn of_header(header: &[u8], payload_len: u32) -> Option<Self> {
+        let (fixed, options) = header.split_first_chunk::<FIXED_LEN>()?;
         let word = |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
         Some(Self {
-            flags,
+            flags: TcpFlags::of_byte(fixed[13]),
             sequence: Sequence(word(4)),
             acknowledgement: Sequence(word(8)),
             window: u16::from_be_bytes([fixed[14], fixed[15]]),
-            payload_len: (bytes.len() - header_len) as u32,
+            payload_len,
             timestamps: timestamps(options),
         })
     }

@@ -162,12 +162,7 @@ fn parse_tcp(payload: &[u8], part: Part) -> Result<Upper, DecodeError> {
     let (Some(ports), true) = (payload.first_chunk(), whole_header || part == Part::FirstFragment) else {
         return Err(DecodeError::Truncated { message: "TCP segment", field: "header" });
     };
-    let tcp = whole_header.then(|| payload[13]).map(|flags| TcpFlags {
-        fin: flags & 0x01 != 0,
-        syn: flags & 0x02 != 0,
-        rst: flags & 0x04 != 0,
-        ack: flags & 0x10 != 0,
-    });
+    let tcp = whole_header.then(|| TcpFlags::of_byte(payload[13]));
     Ok(Upper { tcp, ..upper_with_ports(ports) })
 }
 
