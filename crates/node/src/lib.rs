@@ -32,7 +32,7 @@ pub use node::{
     Answer, Command, ConnectionStatus, Node, NodeStatus, Obeyed, Order, Outlet, UnknownPeer, Wake,
 };
 pub use notice::{Arrival, Notice, Sighting, Transmit};
-pub use packet_path::{FlowCursor, Grant, Inbound, Outbound, PacketPath, Verdict};
+pub use packet_path::{Arrivals, FlowCursor, Grant, Inbound, Outbound, PacketPath, Verdict};
 pub use peer::{Condition, PathStatus, PeerKind, PeerStatus, Refusal, ResumptionStatus, StandbyStatus};
 pub use proxy::{RelayedStatus, ServiceStatus};
 pub use relay::RelayAddress;

@@ -71,7 +71,7 @@ impl Node {
         }
         let (notice, verdict) = (inbound.notice, inbound.verdict);
         if let Some(notice) = notice {
-            self.handle_notice(notice, now);
+            self.handle_notice(*notice, now);
         }
         if verdict == Verdict::ForNode {
             self.handle_handshake(arrival, datagram, now);

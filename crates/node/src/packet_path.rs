@@ -10,6 +10,7 @@
 //! - Nothing changes before a datagram has authenticated, except a counter of drops.
 //! - An inner packet leaves for the TUN only if its source belongs to the peer that sealed it.
 
+mod arrivals;
 mod cursor;
 mod grant;
 mod inbound;
@@ -25,6 +26,7 @@ use stead_noise::session::Session;
 use stead_wire::message::SessionIndex;
 use stead_wire::options::VcOption;
 
+pub use self::arrivals::Arrivals;
 pub use self::cursor::FlowCursor;
 pub use self::grant::Grant;
 pub use self::inbound::{Inbound, Verdict};

@@ -125,6 +125,11 @@ impl<'b> Batch<'b> {
         self.metas.iter().map(|meta| meta.len).sum()
     }
 
+    /// How many datagrams there are.
+    pub fn count(&self) -> usize {
+        self.metas.iter().map(|meta| meta.len.div_ceil(meta.stride.max(1)).max(1)).sum()
+    }
+
     /// The datagrams in the order they arrived, each in place.
     pub fn datagrams(self) -> impl Iterator<Item = (Arrived, &'b mut [u8])> {
         let buffers = self.buffers.chunks_exact_mut(BUFFER);

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use stead_node::{Arrival, FlowCursor, Verdict};
+use stead_node::{Arrival, Arrivals, FlowCursor, Verdict};
 use stead_wire::time::Instant;
 use tracing::{debug, trace};
 
@@ -74,42 +74,43 @@ impl Worker {
 
     /// What was taken at once: every datagram is opened in place, and the packets written together.
     fn arrive(&mut self, batch: Batch<'_>, now: Instant) {
-        let device = self.shared.device.clone();
-        let memory = self.memory.take().unwrap_or_else(|| device.memory());
-        let mut delivery = device.deliver(memory);
+        let Self { shared, mailbox, cursor, memory } = self;
+        let mut delivery = shared.device.deliver(memory.take().unwrap_or_else(|| shared.device.memory()));
+        let mut arrivals = shared.path.arrivals(cursor, batch.count(), now);
         for (arrived, datagram) in batch.datagrams() {
-            if let Some((packet, checksums)) = self.open(arrived, datagram, now) {
+            if let Some((packet, checksums)) = open(&mut arrivals, mailbox, arrived, datagram) {
                 delivery.push(packet, checksums);
             }
         }
-        let (memory, lost) = delivery.finish();
+        drop(arrivals);
+        let (kept, lost) = delivery.finish();
         if lost > 0 {
-            self.shared.drops.count(IoDrop::TunWriteFailed, lost);
+            shared.drops.count(IoDrop::TunWriteFailed, lost);
         }
-        self.memory = Some(memory);
+        *memory = Some(kept);
     }
+}
 
-    /// The packet inside a datagram, if it is for the device.
-    fn open<'d>(
-        &mut self,
-        arrived: Arrived,
-        datagram: &'d mut [u8],
-        now: Instant,
-    ) -> Option<(&'d [u8], Checksums)> {
-        let arrival = Arrival { source: arrived.source, local: arrived.local };
-        let start = datagram.as_ptr().addr();
-        let inbound = self.shared.path.inbound(&mut self.cursor, arrival, datagram, now);
-        if let Some(notice) = inbound.notice {
-            self.mailbox.post(Mail::Notice(notice));
-        }
-        // Remembered as a place in the datagram, which the node may need whole.
-        let place = inbound.packet.map(|packet| (packet.as_ptr().addr() - start, packet.len()));
-        let checksums = Checksums::partial_if(inbound.partial_checksum);
-        match inbound.verdict {
-            Verdict::Opened | Verdict::Keepalive => {}
-            Verdict::ForNode => self.mailbox.post(Mail::Datagram(arrival, datagram.to_vec())),
-            Verdict::Dropped(reason) => trace!(source = %arrival.source, %reason, "Datagram dropped"),
-        }
-        place.map(|(offset, len)| (&datagram[offset..offset + len], checksums))
+/// The packet inside a datagram, if it is for the device.
+fn open<'d>(
+    arrivals: &mut Arrivals<'_>,
+    mailbox: &Mailbox,
+    arrived: Arrived,
+    datagram: &'d mut [u8],
+) -> Option<(&'d [u8], Checksums)> {
+    let arrival = Arrival { source: arrived.source, local: arrived.local };
+    let start = datagram.as_ptr().addr();
+    let inbound = arrivals.open(arrival, datagram);
+    if let Some(notice) = inbound.notice {
+        mailbox.post(Mail::Notice(*notice));
     }
+    // Remembered as a place in the datagram, which the node may need whole.
+    let place = inbound.packet.map(|packet| (packet.as_ptr().addr() - start, packet.len()));
+    let checksums = Checksums::partial_if(inbound.partial_checksum);
+    match inbound.verdict {
+        Verdict::Opened | Verdict::Keepalive => {}
+        Verdict::ForNode => mailbox.post(Mail::Datagram(arrival, datagram.to_vec())),
+        Verdict::Dropped(reason) => trace!(source = %arrival.source, %reason, "Datagram dropped"),
+    }
+    place.map(|(offset, len)| (&datagram[offset..offset + len], checksums))
 }

@@ -27,6 +27,14 @@ impl Entry {
         }
     }
 
+    /// Remembers a segment of the other side that neither begins nor ends anything, as
+    /// [`remember_inbound`](Self::remember_inbound) does.
+    pub fn note_inbound(&self, segment: &Segment) {
+        if self.numbers {
+            self.inbound.trail.note(segment, segment.window);
+        }
+    }
+
     fn segment(&self, packet: &[u8], headers: &IpHeaders) -> Option<Segment> {
         if self.numbers { Segment::read(packet, headers) } else { None }
     }

@@ -37,6 +37,16 @@ impl FlowCursor {
         self.entry.as_ref()
     }
 
+    /// The entry of the packet before, if it has one.
+    pub(super) const fn remembered(&self) -> Option<&Arc<Entry>> {
+        self.entry.as_ref()
+    }
+
+    /// The session of the datagram before.
+    pub(super) const fn session(&self) -> Option<&Opener> {
+        self.session.as_ref()
+    }
+
     /// Remembers an entry that was just made.
     pub(super) fn remember(&mut self, entry: Arc<Entry>) -> &Arc<Entry> {
         self.entry.insert(entry)

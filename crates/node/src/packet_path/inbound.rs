@@ -1,8 +1,10 @@
 //! Inbound: a datagram finds its session, is opened in place, and its packet finds its original specification.
+//!
+//! Step by step; who goes the steps is [`Arrivals`](super::Arrivals).
 
 use std::sync::Arc;
 
-use stead_lct::{Attachment, Entry, OriginalSpecification, PathId, PeerId};
+use stead_lct::{Attachment, Entry, OriginalSpecification, PathId};
 use stead_noise::session::{Discard as Refusal, Session};
 use stead_wire::ip::IpHeaders;
 use stead_wire::message::{Counter, Message, SessionIndex};
@@ -11,6 +13,7 @@ use stead_wire::plaintext::Plaintext;
 use stead_wire::tcp;
 use stead_wire::time::Instant;
 
+use super::cursor::Opener;
 use super::{FlowCursor, PacketPath};
 use crate::drops::Discard;
 use crate::lane::{Lane, Way};
@@ -24,8 +27,8 @@ pub struct Inbound<'d> {
     pub packet: Option<&'d mut [u8]>,
     /// Whether that may have a partial checksum: the peers agreed on it.
     pub partial_checksum: bool,
-    /// What the node must be told.
-    pub notice: Option<Notice>,
+    /// What the node must be told, which is seldom anything.
+    pub notice: Option<Box<Notice>>,
     /// What it was.
     pub verdict: Verdict,
 }
@@ -43,41 +46,44 @@ pub enum Verdict {
     Dropped(Discard),
 }
 
+/// An authenticated message, and how it came.
+pub(super) struct Opened<'d> {
+    pub(super) arrival: Arrival,
+    /// Length of the datagram.
+    pub(super) bytes: usize,
+    pub(super) counter: Option<Counter>,
+    pub(super) plaintext: &'d mut [u8],
+}
+
 impl Inbound<'_> {
-    const fn nothing(verdict: Verdict) -> Self {
+    pub(super) const fn nothing(verdict: Verdict) -> Self {
         Inbound { packet: None, partial_checksum: false, notice: None, verdict }
     }
 }
 
 impl PacketPath {
-    /// Opens a datagram, in place.
-    ///
-    /// Handshake messages that were made for our key come back as [`Verdict::ForNode`], unchanged.
-    pub fn inbound<'d>(
+    /// Where a transport message really came from, and the session that it names, for the caller to put back. For any
+    /// other datagram what is to become of it.
+    pub(super) fn opener(
         &self,
         cursor: &mut FlowCursor,
         arrival: Arrival,
-        datagram: &'d mut [u8],
+        datagram: &mut [u8],
         now: Instant,
-    ) -> Inbound<'d> {
-        let arrival = match self.relays().receive(arrival, datagram) {
-            Ok(arrival) => arrival,
-            Err(reason) => return self.dropped(reason),
-        };
-        let receiver = match self.receiver(datagram) {
-            Ok(receiver) => receiver,
-            Err(verdict) => {
-                // As it came: whoever looks at it next must see that it was relayed.
-                if let Some(relay) = RelayAddress::of(arrival.source) {
-                    relay.mark(datagram);
-                }
-                return Inbound::nothing(verdict);
+    ) -> Result<(Arrival, Opener), Verdict> {
+        let arrival = self.relays().receive(arrival, datagram).map_err(|reason| self.refused(reason))?;
+        let receiver = self.receiver(datagram).inspect_err(|_| {
+            // As it came: whoever looks at it next must see that it was relayed.
+            if let Some(relay) = RelayAddress::of(arrival.source) {
+                relay.mark(datagram);
             }
-        };
-        match self.open(cursor, receiver, arrival, datagram, now) {
-            Ok(inbound) => inbound,
-            Err(reason) => self.dropped(reason),
+        })?;
+        let opener = cursor.take_session(self, receiver);
+        let opener = opener.ok_or_else(|| self.refused(Discard::UnknownSession))?;
+        if opener.0.expired(now) {
+            return Err(self.refused(Discard::ExpiredSession));
         }
+        Ok((arrival, opener))
     }
 
     /// The session that a transport message names; for any other datagram what is to become of it.
@@ -93,45 +99,33 @@ impl PacketPath {
         Err(if made_for_us { Verdict::ForNode } else { self.refused(Discard::WrongMac1) })
     }
 
+    /// Opens a transport message in place.
+    pub(super) fn opened<'d>(
+        &self,
+        session: &Session,
+        datagram: &'d mut [u8],
+    ) -> Result<(Option<Counter>, &'d mut [u8]), Verdict> {
+        let counter = counter_of(datagram);
+        let plaintext = session.open_in_place(datagram);
+        Ok((counter, plaintext.map_err(|refusal| self.refused(why_refused(refusal)))?))
+    }
+
     fn refused(&self, reason: Discard) -> Verdict {
         self.drops.count(reason);
         Verdict::Dropped(reason)
     }
 
-    fn dropped<'d>(&self, reason: Discard) -> Inbound<'d> {
-        Inbound::nothing(self.refused(reason))
-    }
-
-    fn open<'d>(
+    /// What an authenticated message brings. With it come the headers of its packet if that is all it brings, over the
+    /// path in use, so that others like it bring no more.
+    pub(super) fn take_in<'d>(
         &self,
         cursor: &mut FlowCursor,
-        receiver: SessionIndex,
-        arrival: Arrival,
-        datagram: &'d mut [u8],
+        (session, peer): &Opener,
+        opened: Opened<'d>,
         now: Instant,
-    ) -> Result<Inbound<'d>, Discard> {
-        let opener = cursor.take_session(self, receiver).ok_or(Discard::UnknownSession)?;
-        let inbound = self.open_in(&opener, cursor, arrival, datagram, now);
-        cursor.put_back(opener);
-        inbound
-    }
-
-    fn open_in<'d>(
-        &self,
-        (session, peer): &(Arc<Session>, PeerId),
-        cursor: &mut FlowCursor,
-        arrival: Arrival,
-        datagram: &'d mut [u8],
-        now: Instant,
-    ) -> Result<Inbound<'d>, Discard> {
-        let (bytes, peer, receiver) = (datagram.len(), *peer, session.local());
-        if session.expired(now) {
-            return Err(Discard::ExpiredSession);
-        }
-        let counter = counter_of(datagram);
-        let plaintext = session.open_in_place(datagram).map_err(why_refused)?;
-        // Authenticated from here on.
-        let lane = self.lane(peer);
+    ) -> (Inbound<'d>, Option<IpHeaders>) {
+        let Opened { arrival, bytes, counter, plaintext } = opened;
+        let (lane, receiver) = (self.lane(*peer), session.local());
         let way = lane.way();
         let latest = session.received_highest() == counter;
         let split = Plaintext::split(plaintext).map_err(|_| Discard::MalformedPlaintext);
@@ -146,8 +140,8 @@ impl PacketPath {
             // What was overtaken tells where the peer was, not where it is (RFC 9000 §9.3).
             None => notable((lane, &way), session, (arrival, bytes, elsewhere && latest), stirred, now),
         }
-        .map(|sighting| Notice { peer, sighting });
-        let partial_checksum = session.terms().contains(Capabilities::PARTIAL_CHECKSUMS);
+        .map(|sighting| Box::new(Notice { peer: *peer, sighting }));
+        let partial_checksum = leaves_checksums(session);
         let refused = match (split.map(|_| ()), headers) {
             (Err(reason), _) => Some(reason),
             (Ok(()), Some(headers)) => self.accept(cursor, lane, (plaintext, &headers), arrival, now).err(),
@@ -156,7 +150,7 @@ impl PacketPath {
         if let Some(reason) = refused {
             // The options of a packet that cryptokey routing refuses are still the peer's own words.
             self.drops.count(reason);
-            return Ok(Inbound { notice, ..Inbound::nothing(Verdict::Dropped(reason)) });
+            return (Inbound { notice, ..Inbound::nothing(Verdict::Dropped(reason)) }, None);
         }
         let verdict =
             if headers.is_none() && notice.is_none() { Verdict::Keepalive } else { Verdict::Opened };
@@ -168,7 +162,8 @@ impl PacketPath {
             }
             packet
         });
-        Ok(Inbound { packet, partial_checksum, notice, verdict })
+        let precedent = headers.filter(|_| notice.is_none() && !elsewhere);
+        (Inbound { packet, partial_checksum, notice, verdict }, precedent)
     }
 
     /// Cryptokey routing's inbound half, and the table's: the packet is the peer's own, and is counted.
@@ -199,6 +194,11 @@ impl PacketPath {
         lane.count_received(1, headers.total_len as u64);
         Ok(())
     }
+}
+
+/// Whether packets in this session may have partial checksums: the peers agreed on it.
+pub(super) fn leaves_checksums(session: &Session) -> bool {
+    session.terms().contains(Capabilities::PARTIAL_CHECKSUMS)
 }
 
 /// What the node should know of an ordinary authenticated message.

@@ -19,6 +19,7 @@ mod resumption;
 mod sleep;
 mod standby;
 mod terms;
+mod together;
 mod troubles;
 mod tunnel;
 mod wireguard;

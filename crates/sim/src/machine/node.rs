@@ -58,7 +58,7 @@ impl Machine for NodeMachine {
         }
         let (notice, verdict) = (inbound.notice, inbound.verdict);
         if let Some(notice) = notice {
-            self.node.handle_notice(notice, now);
+            self.node.handle_notice(*notice, now);
         }
         if verdict == Verdict::ForNode {
             self.node.handle_datagram(arrival, datagram, now);
