@@ -198,6 +198,13 @@ impl Held {
         !self.lots.is_empty()
     }
 
+    /// Whether half of a bound is reached. If as much comes again, packets are given up.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        let most = self.by_cost.last().map_or(0, |(cost, _)| *cost);
+        most > MOST_PER_CONNECTION / 2 || self.purse.is_half_spent()
+    }
+
     /// Bytes of all packets that wait.
     #[must_use]
     pub const fn bytes(&self) -> usize {

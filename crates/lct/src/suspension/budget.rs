@@ -83,6 +83,11 @@ impl Purse {
         self.spent > 0 && (self.spent > self.budget.share() || self.budget.used() > self.budget.total)
     }
 
+    /// Whether it will have to soon, if as much comes again.
+    pub(super) fn is_half_spent(&self) -> bool {
+        self.spent > self.budget.share() / 2 || self.budget.used() > self.budget.total / 2 && self.spent > 0
+    }
+
     fn spend(&mut self, spent: usize) {
         let before = core::mem::replace(&mut self.spent, spent);
         self.budget.used.fetch_add(spent.wrapping_sub(before), Ordering::Relaxed);

@@ -109,6 +109,24 @@ fn one_connection_that_never_stops_leaves_room_for_the_others() {
 }
 
 #[test]
+fn it_is_crowded_long_before_anything_is_given_up() {
+    let fill = |total: usize, connections: u16| {
+        let (mut held, _, table) = held(total);
+        let pushed = (0..4_000_u16).find(|number| {
+            let sequence = 100 + u32::from(*number) * 1380;
+            held.push(segment(1 + number % connections, sequence, 0x10, 1380), &table, NOW);
+            held.is_crowded()
+        });
+        assert_eq!(held.take_losses(), Losses::default());
+        let many = pushed.expect("sooner or later");
+        assert!(held.pop(NOW).is_some() && !held.is_crowded(), "one less, and it is no more");
+        many
+    };
+    assert_eq!(fill(64 << 20, 1), 338, "half a megabyte of one connection");
+    assert_eq!(fill(4 << 20, 40), 677, "half of what one peer may hold");
+}
+
+#[test]
 fn tcp_goes_before_datagrams_and_connections_take_turns() {
     let (mut held, _, table) = held(1 << 20);
     for number in 0..3 {
