@@ -45,8 +45,9 @@ impl Peer {
         }
         let before = self.resumption.last();
         self.take_steps(&over, turn);
-        if !self.resumption.holds() {
-            self.release_held(usize::MAX, &mut Round::default(), &over, turn);
+        match self.resumption.holds() {
+            true => self.make_room(&over, turn),
+            false => self.release_held(usize::MAX, &mut Round::default(), &over, turn),
         }
         if let Some(last) =
             self.resumption.last().filter(|last| Some(last) != before.as_ref() && last.resent > 0)
@@ -123,6 +124,23 @@ impl Peer {
             self.resumption.end(turn.now);
         } else {
             self.ask_what_arrived(over, turn);
+        }
+    }
+
+    /// Lets go out of turn what would be given up soon. What arrives again lets this host's TCP send at once as much as was
+    /// under way before; to take that from it and then drop it costs a timeout, which is as long by now as the outage was.
+    /// What gets lost of it is found missing with the next round.
+    fn make_room(&mut self, over: &Over, turn: &mut Turn<'_>) {
+        while self.stage.is_crowded() {
+            let before = self.stage.len();
+            self.release_held(1, &mut Round::default(), over, turn);
+            let gone = before - self.stage.len();
+            if gone == 0 {
+                return;
+            }
+            if let Some(run) = self.resumption.run() {
+                run.released += gone as u64;
+            }
         }
     }
 

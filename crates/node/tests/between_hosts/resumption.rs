@@ -1,6 +1,8 @@
 //! What a move has lost is sent again, once, in order, before anything newer (seed 002 claims 1 to 19).
 
-use stead_node::{Happening, Resending};
+use stead_node::{Discard, Happening, Resending};
+use stead_wire::ip::IpHeaders;
+use stead_wire::tcp::{BareAcknowledgement, Segment, Sequence};
 use stead_wire::time::Duration;
 
 use crate::world::{HostId, World, at, ms, peer, secret, secs};
@@ -17,6 +19,26 @@ fn tick(world: &mut World, (from, to): (HostId, HostId), range: core::ops::Range
         world.run_for(apart);
     }
 }
+
+/// One of a TCP connection's segments of full length, from one to the other.
+fn segment(world: &World, (from, to): (HostId, HostId), sequence: u32) -> Vec<u8> {
+    let bare = BareAcknowledgement {
+        from: (world.virtual_address(from), 40_000).into(),
+        to: (world.virtual_address(to), 22).into(),
+        sequence: Sequence(sequence),
+        acknowledgement: Sequence(1),
+        window: 500,
+        timestamps: None,
+    };
+    let mut packet = bare.encode().unwrap();
+    packet.resize(packet.len() + FULL as usize, 0);
+    let len = u16::try_from(packet.len() - 40).unwrap();
+    packet[4..6].copy_from_slice(&len.to_be_bytes());
+    packet
+}
+
+/// Bytes of data in a segment of full length.
+const FULL: u32 = 1300;
 
 /// How often `host` said that it has sent something again, and how much.
 fn resent(world: &World, host: HostId) -> Vec<u64> {
@@ -99,6 +121,42 @@ fn more_than_a_window_goes_round_by_round_and_what_is_newer_waits() {
     let last = world.status(bob).resumption.expect("something was sent again");
     // 11 + 22 + 43, and 24 of what was lost with 11 that were held.
     assert_eq!((last.resent, last.released, last.took), (100, 11, ms(60)));
+}
+
+#[test]
+fn a_sender_that_goes_on_meanwhile_with_more_than_can_be_held_loses_nothing() {
+    let (mut world, alice, bob) = World::connected_pair();
+    world.loses = Box::new(|flight| flight.source == at("10.0.0.2"));
+    (0..60).for_each(|_| world.send(bob, alice, &[0; 1300]));
+    world.loses = Box::new(|_| false);
+    world.move_to(bob, &["10.7.0.2"]);
+    world.run_for(ms(25));
+    // Two windows of what was lost are still to go. The first bytes that arrived again let its TCP send two megabytes,
+    // and the path does not take them all at once.
+    let sequences: Vec<u32> = (0..1600).map(|number| 1 + number * FULL).collect();
+    let mut count = 0;
+    world.loses = Box::new(move |flight| {
+        count += u32::from(flight.datagram.len() > FULL as usize);
+        count % 50 == 25
+    });
+    for sequence in &sequences {
+        let packet = segment(&world, (bob, alice), *sequence);
+        world.send_packet(bob, &packet);
+    }
+    world.loses = Box::new(|_| false);
+    assert!(world.status(bob).held.bytes > 400_000, "the rest waits");
+    world.run_for(ms(300));
+
+    assert_eq!(world.drops(bob, Discard::HeldOverflow), 0);
+    let read = |packet: &Vec<u8>| {
+        let headers = IpHeaders::parse(packet).unwrap();
+        Segment::read(packet, &headers).filter(|segment| segment.payload_len > 0)
+    };
+    let mut arrived: Vec<u32> =
+        world.packets(alice).iter().filter_map(read).map(|segment| segment.sequence.0).collect();
+    assert_eq!(arrived.len(), sequences.len(), "each once");
+    arrived.sort_unstable();
+    assert_eq!(arrived, sequences);
 }
 
 #[test]
