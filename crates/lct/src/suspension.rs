@@ -92,8 +92,10 @@ pub struct Held {
     losses: Losses,
 }
 
-/// The most that one TCP connection holds: more than its sender lets out before it sees the closed window.
-const MOST_PER_CONNECTION: usize = 1 << 20;
+/// The most that one TCP connection holds: all that its sender can have let out before it sees the closed window, which is
+/// its send buffer (on Linux 4 MiB at most, unless somebody has changed `tcp_wmem`). What is given up of it waits for a
+/// timeout of that sender, which after an outage is as long as the outage was.
+const MOST_PER_CONNECTION: usize = 4 << 20;
 
 impl Held {
     /// Nothing held yet for `peer`.

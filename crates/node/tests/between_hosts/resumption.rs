@@ -131,9 +131,9 @@ fn a_sender_that_goes_on_meanwhile_with_more_than_can_be_held_loses_nothing() {
     world.loses = Box::new(|_| false);
     world.move_to(bob, &["10.7.0.2"]);
     world.run_for(ms(25));
-    // Two windows of what was lost are still to go. The first bytes that arrived again let its TCP send two megabytes,
+    // Two windows of what was lost are still to go. The first bytes that arrived again let its TCP send five megabytes,
     // and the path does not take them all at once.
-    let sequences: Vec<u32> = (0..1600).map(|number| 1 + number * FULL).collect();
+    let sequences: Vec<u32> = (0..3500).map(|number| 1 + number * FULL).collect();
     let mut count = 0;
     world.loses = Box::new(move |flight| {
         count += u32::from(flight.datagram.len() > FULL as usize);
