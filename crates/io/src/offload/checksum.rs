@@ -37,10 +37,12 @@ impl Sum {
     /// Adds `bytes`, which must begin at an even place of what is summed; if their count is odd, they must be
     /// the last.
     #[must_use]
+    #[inline]
     pub(super) fn add(self, bytes: &[u8]) -> Self {
-        if bytes.len() <= FEW {
-            return self.add_few(bytes);
-        }
+        if bytes.len() <= FEW { self.add_few(bytes) } else { self.add_many(bytes) }
+    }
+
+    fn add_many(self, bytes: &[u8]) -> Self {
         let mut lanes = [0_u128; LANES];
         let (blocks, rest) = bytes.as_chunks::<{ 8 * LANES }>();
         for block in blocks {
