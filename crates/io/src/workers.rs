@@ -21,6 +21,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{JoinHandle, available_parallelism};
 
@@ -37,6 +38,7 @@ mod lookout;
 mod outbound;
 mod row;
 
+use self::lookout::Lookout;
 pub(crate) use self::row::messages_of;
 
 /// What workers leave to the node.
@@ -129,11 +131,17 @@ impl Workers {
             };
             let back = part.clone();
             if apart {
-                workers.spawn("stead-outbound", &mailbox, move || outbound::begin(part)).await?;
-                workers.spawn("stead-inbound", &mailbox, move || inbound::begin(back)).await?;
+                workers
+                    .spawn("stead-outbound", &mailbox, move || outbound::begin(part, Lookout::default()))
+                    .await?;
+                workers
+                    .spawn("stead-inbound", &mailbox, move || inbound::begin(back, Lookout::default()))
+                    .await?;
             } else {
                 let both = move || {
-                    let (outbound, inbound) = (outbound::begin(part)?, inbound::begin(back)?);
+                    let bulk = Rc::default();
+                    let outbound = outbound::begin(part, Lookout::new(Rc::clone(&bulk)))?;
+                    let inbound = inbound::begin(back, Lookout::new(bulk))?;
                     Ok(async { tokio::try_join!(outbound, inbound).map(drop) })
                 };
                 workers.spawn("stead-worker", &mailbox, both).await?;

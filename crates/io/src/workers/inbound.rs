@@ -30,14 +30,15 @@ const PAUSE: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// What the system reports when it cannot watch the sockets.
-pub(super) fn begin(part: Part) -> io::Result<impl Future<Output = io::Result<()>>> {
+pub(super) fn begin(part: Part, mut lookout: Lookout) -> io::Result<impl Future<Output = io::Result<()>>> {
     let Part { shared, sockets, mailbox, mut stop, .. } = part;
     let mut receiver = Receiver::new(&sockets)?;
     let mut worker = Worker { shared, mailbox, cursor: FlowCursor::default(), memory: None };
-    let mut lookout = Lookout::default();
     Ok(async move {
         while !must_stop(&stop) {
-            if worker.drain(&mut receiver).await {
+            let (bytes, more) = worker.drain(&mut receiver).await;
+            lookout.on_turn(bytes);
+            if more {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -51,8 +52,8 @@ pub(super) fn begin(part: Part) -> io::Result<impl Future<Output = io::Result<()
 }
 
 impl Worker {
-    /// Delivers what has arrived, a turn's worth at most; whether there may be more.
-    async fn drain(&mut self, receiver: &mut Receiver) -> bool {
+    /// Delivers what has arrived, a turn's worth at most; how many bytes, and whether there may be more.
+    async fn drain(&mut self, receiver: &mut Receiver) -> (usize, bool) {
         let (mut batches, mut bytes) = (0, 0);
         while batches < BATCH && bytes < QUANTUM {
             batches += 1;
@@ -61,7 +62,7 @@ impl Worker {
                     bytes += batch.bytes();
                     self.arrive(batch, clock::now());
                 }
-                Ok(None) => return false,
+                Ok(None) => return (bytes, false),
                 Err(error) => {
                     debug!(%error, "Nothing received");
                     self.shared.drops.count(IoDrop::ReceiveFailed, 1);
@@ -69,7 +70,7 @@ impl Worker {
                 }
             }
         }
-        true
+        (bytes, true)
     }
 
     /// What was taken at once: every datagram is opened in place, and the packets written together.

@@ -30,21 +30,25 @@ struct Worker {
 ///
 /// # Errors
 /// What the system reports when it cannot watch the device or the sockets.
-pub(super) fn begin(part: Part) -> io::Result<impl Future<Output = io::Result<()>>> {
+pub(super) fn begin(part: Part, mut lookout: Lookout) -> io::Result<impl Future<Output = io::Result<()>>> {
     let Part { shared, sockets, share, mailbox, stop } = part;
     let mut reader = Reader::new(&shared.device, share)?;
     let sender = Sender::new(&sockets)?;
     let row = Row::new(shared.mtu);
     let mut worker = Worker { shared, mailbox, stop, cursor: FlowCursor::default(), sender, row };
     let mut buffer = vec![0; Device::LONGEST_READ];
-    let mut lookout = Lookout::default();
     Ok(async move {
         loop {
             match lookout.wait(unless_stopped(&mut worker.stop, reader.ready())).await {
                 Some(ready) => ready?,
                 None => return Ok(()),
             }
-            while worker.drain(&mut reader, &mut buffer).await? {
+            loop {
+                let (bytes, more) = worker.drain(&mut reader, &mut buffer).await?;
+                lookout.on_turn(bytes);
+                if !more {
+                    break;
+                }
                 if must_stop(&worker.stop) {
                     return Ok(());
                 }
@@ -55,8 +59,8 @@ pub(super) fn begin(part: Part) -> io::Result<impl Future<Output = io::Result<()
 }
 
 impl Worker {
-    /// Sends what can be read without waiting, a turn's worth at most; whether there may be more.
-    async fn drain(&mut self, reader: &mut Reader, buffer: &mut [u8]) -> io::Result<bool> {
+    /// Sends what can be read without waiting, a turn's worth at most; how many bytes, and whether there may be more.
+    async fn drain(&mut self, reader: &mut Reader, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
         let now = clock::now();
         let (mut reads, mut bytes) = (0, 0);
         while reads < BATCH && bytes < QUANTUM {
@@ -67,14 +71,14 @@ impl Worker {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.flush(now).await;
-                    return Ok(false);
+                    return Ok((bytes, false));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         self.flush(now).await;
-        Ok(true)
+        Ok((bytes, true))
     }
 
     /// One read of the device: a packet, or a super-packet.
