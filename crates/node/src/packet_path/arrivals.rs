@@ -76,9 +76,19 @@ impl Arrivals<'_> {
     ///
     /// Handshake messages that were made for our key come back as [`Verdict::ForNode`], unchanged.
     pub fn open<'d>(&mut self, arrival: Arrival, datagram: &'d mut [u8]) -> Inbound<'d> {
+        let (path, now, bytes) = (self.path, self.now, datagram.len());
         self.left = self.left.saturating_sub(1);
-        if self.run.as_ref().is_some_and(|run| run.is_of(arrival, datagram)) {
-            return self.go_on(arrival, datagram);
+        if let Some(run) = self.run.as_mut().filter(|run| run.is_of(arrival, datagram)) {
+            let (counter, plaintext) = match path.opened(&run.opener.0, datagram) {
+                Ok(opened) => opened,
+                Err(verdict) => return Inbound::nothing(verdict),
+            };
+            if let Some(len) = run.take(plaintext) {
+                return run.inbound(&mut plaintext[..len], path, now);
+            }
+            let opener = run.opener.clone();
+            self.settle();
+            return path.take_in(self.cursor, &opener, Opened { arrival, bytes, counter, plaintext }, now).0;
         }
         self.settle();
         let start = datagram.first_chunk().copied();
@@ -108,29 +118,6 @@ impl Arrivals<'_> {
         };
         self.cursor.put_back(opener);
         found
-    }
-
-    /// A datagram of the run, if its packet goes on where the one before ended.
-    fn go_on<'d>(&mut self, arrival: Arrival, datagram: &'d mut [u8]) -> Inbound<'d> {
-        let (path, now, bytes) = (self.path, self.now, datagram.len());
-        let Some(run) = &mut self.run else { return Inbound::nothing(Verdict::Keepalive) };
-        let (counter, plaintext) = match path.opened(&run.opener.0, datagram) {
-            Ok(opened) => opened,
-            Err(verdict) => return Inbound::nothing(verdict),
-        };
-        if let Some(len) = run.take(plaintext) {
-            let notice = path.lane(run.opener.1).stamp_received(true, true, now).then(|| run.stirred());
-            let packet = Some(&mut plaintext[..len]);
-            return Inbound {
-                packet,
-                partial_checksum: run.partial_checksum,
-                notice,
-                verdict: Verdict::Opened,
-            };
-        }
-        let opener = run.opener.clone();
-        self.settle();
-        path.take_in(self.cursor, &opener, Opened { arrival, bytes, counter, plaintext }, now).0
     }
 
     /// What follows `packet`, which came in a datagram that began with `start`, may belong to it.
@@ -182,7 +169,15 @@ impl Run {
         Some(len)
     }
 
-    fn stirred(&self) -> Box<Notice> {
-        Box::new(Notice { peer: self.opener.1, sighting: Sighting::Stirred })
+    /// All that a packet of the run brings.
+    fn inbound<'d>(&self, packet: &'d mut [u8], path: &PacketPath, now: Instant) -> Inbound<'d> {
+        let peer = self.opener.1;
+        let stirred = path.lane(peer).stamp_received(true, true, now);
+        Inbound {
+            packet: Some(packet),
+            partial_checksum: self.partial_checksum,
+            notice: stirred.then(|| Box::new(Notice { peer, sighting: Sighting::Stirred })),
+            verdict: Verdict::Opened,
+        }
     }
 }

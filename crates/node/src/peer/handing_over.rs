@@ -45,9 +45,10 @@ impl Peer {
         }
         let before = self.resumption.last();
         self.take_steps(&over, turn);
-        match self.resumption.holds() {
-            true => self.make_room(&over, turn),
-            false => self.release_held(usize::MAX, &mut Round::default(), &over, turn),
+        if self.resumption.holds() {
+            self.make_room(&over, turn);
+        } else {
+            self.release_held(usize::MAX, &mut Round::default(), &over, turn);
         }
         if let Some(last) =
             self.resumption.last().filter(|last| Some(last) != before.as_ref() && last.resent > 0)
