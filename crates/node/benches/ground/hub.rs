@@ -180,8 +180,21 @@ impl WayIn {
 
     /// Length of the packet that peer `number` sealed.
     pub(crate) fn receive(&mut self, number: u32, datagram: &mut [u8]) -> usize {
-        let inbound = self.path.inbound(&mut self.cursor, Hub::arrival(number), datagram, self.now);
-        inbound.packet.expect("it is the peer's").len()
+        self.receive_all(number, core::iter::once(datagram))
+    }
+
+    /// Length of all packets that peer `number` sealed, of datagrams that arrive together.
+    pub(crate) fn receive_all<'d>(
+        &mut self,
+        number: u32,
+        datagrams: impl ExactSizeIterator<Item = &'d mut [u8]>,
+    ) -> usize {
+        let mut arrivals = self.path.arrivals(&mut self.cursor, datagrams.len(), self.now);
+        let packets = datagrams.map(|datagram| {
+            let inbound = arrivals.open(Hub::arrival(number), datagram);
+            inbound.packet.expect("it is the peer's").len()
+        });
+        packets.sum()
     }
 }
 
