@@ -34,9 +34,11 @@ impl Inside {
         self.ask(format!("make the pair {name} and {peer}"), request.execute())
     }
 
-    /// Makes a bridge that is up and forwards from the first moment.
+    /// Makes a bridge that is up and forwards from the first moment. Its hardware address is one of its own: the kernel
+    /// gives it the lowest of its ports', and with a new port another, to which nobody sends before asking again.
     pub(crate) fn add_bridge(&self, name: &str) -> Outcome {
-        let request = self.netlink.link().add(LinkBridge::new(name).build());
+        let bridge = LinkBridge::new(name).address(BRIDGE_ADDRESS.to_vec());
+        let request = self.netlink.link().add(bridge.build());
         self.ask(format!("make the bridge {name}"), request.execute())
     }
 
@@ -218,6 +220,9 @@ fn is_link_local(message: &AddressMessage) -> bool {
         matches!(attribute, AddressAttribute::Address(IpAddr::V6(address)) if address.is_unicast_link_local())
     })
 }
+
+/// Locally administered. Every network has one bridge.
+const BRIDGE_ADDRESS: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
 /// How long a veth pair may take to find its carrier; it takes milliseconds.
 const CARRIER_PATIENCE: Duration = Duration::from_secs(5);

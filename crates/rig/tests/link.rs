@@ -16,7 +16,7 @@ struct Scene {
     near: Host,
     far: Host,
     network: Network,
-    _world: World,
+    world: World,
 }
 
 impl Scene {
@@ -30,7 +30,7 @@ impl Scene {
             host.attach(network)?;
             Ok::<_, RigError>(host)
         };
-        Ok(Self { near: on("near", &network)?, far: on("far", &open)?, network, _world: world })
+        Ok(Self { near: on("near", &network)?, far: on("far", &open)?, network, world })
     }
 
     fn line(&self, family: Family) -> Line {
@@ -84,6 +84,22 @@ fn a_round_trip_takes_both_delays_and_what_is_changed_later_counts() -> Result<(
     scene.network.set_link(Link::default())?;
     let times = scene.round_trips(Family::V4)?;
     assert!(times[times.len() / 2] < ms(20), "{times:?}");
+    Ok(())
+}
+
+#[test]
+fn who_joins_a_network_disturbs_nobody_there() -> Result<(), RigError> {
+    if !Requirements::met("who_joins_a_network_disturbs_nobody_there", &[]) {
+        return Ok(());
+    }
+    let scene = Scene::new(Link::default())?;
+    scene.round_trips(Family::V4)?;
+    for number in 0..16 {
+        let guest = scene.world.host(&format!("guest{number}"))?;
+        guest.attach(&scene.network)?;
+        // What is lost is waited for, and not found.
+        scene.round_trips(Family::V4)?;
+    }
     Ok(())
 }
 
