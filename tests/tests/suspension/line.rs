@@ -18,8 +18,6 @@ use crate::judge::Judge;
 const DELAY: Duration = Duration::from_millis(5);
 /// Bytes per second, each way.
 const RATE: u64 = 6_000_000;
-/// What waits for its turn beyond this is dropped, as by any router.
-const QUEUE: usize = 192 * 1024;
 /// What may wait while held packets are released: nothing of them is dropped.
 const UNHURRIED: usize = 32 * 1024;
 
@@ -36,6 +34,25 @@ pub(crate) enum Order {
     Resume(usize),
 }
 
+/// What may wait for its turn on the line; whatever is beyond that is dropped, as by any router.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Room {
+    /// Enough for all that one connection can have under way: what is lost is lost in the dark only. A kernel that
+    /// overfills a router repairs that in its own time, which is no measure of what became of an outage.
+    Ample,
+    /// So little that a busy kernel overfills it.
+    Scarce,
+}
+
+impl Room {
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Ample => 4 << 20,
+            Self::Scarce => 192 << 10,
+        }
+    }
+}
+
 /// A line under way, on a thread of its own; dropping it ends it.
 pub(crate) struct Line {
     orders: Option<Sender<Order>>,
@@ -44,7 +61,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn between(devices: [File; 2]) -> Self {
+    pub(crate) fn between(devices: [File; 2], room: Room) -> Self {
         let judge = Arc::new(Mutex::new(Judge::default()));
         let (orders, inbox) = channel();
         let mut number = 0..2;
@@ -52,7 +69,7 @@ impl Line {
         let run = Run {
             began: SystemInstant::now(),
             ends,
-            ways: [Way::default(), Way::default()],
+            ways: [Way::with(room), Way::with(room)],
             dark: false,
             judge: Arc::clone(&judge),
         };
@@ -90,8 +107,8 @@ struct Run {
 }
 
 /// One direction.
-#[derive(Default)]
 struct Way {
+    room: Room,
     queue: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
     /// When the last packet has left.
@@ -167,8 +184,12 @@ impl Run {
 }
 
 impl Way {
+    const fn with(room: Room) -> Self {
+        Self { room, queue: VecDeque::new(), bytes: 0, idle_at: Instant::ZERO }
+    }
+
     fn put(&mut self, packet: Vec<u8>, now: Instant) {
-        if self.bytes + packet.len() > QUEUE {
+        if self.bytes + packet.len() > self.room.bytes() {
             return;
         }
         let takes = Duration::from_micros(packet.len() as u64 * 1_000_000 / RATE);

@@ -8,6 +8,7 @@ use stead_rig::address::Family;
 use stead_tests::patience::{ms, pass};
 
 use crate::application::{Plan, Transfer};
+use crate::line::Room;
 use crate::world::{Agreement, Outage, World};
 
 /// What the first new byte may take after both ends have resumed. A round trip is 10 ms; the rest is for a machine that
@@ -99,7 +100,7 @@ fn endure_by_chance(dice: &mut RandomStream) -> Result<(), RigError> {
     let outages: Vec<_> = (0..3).map(|_| (millis(dice, 0, 200), outage(dice))).collect();
     eprintln!("{agreement:?} {connections:?} {outages:?}");
 
-    let Some(world) = World::ready(agreement)? else { return Ok(()) };
+    let Some(world) = World::with(Room::Scarce, agreement)? else { return Ok(()) };
     let mut transfers = Vec::new();
     for (buffers, plans) in connections {
         transfers.push(Transfer::start(&world.connect(buffers)?, plans));

@@ -10,7 +10,7 @@ use stead_rig::{Host, Requirements, RigError};
 use stead_tests::kernel::tcp_count;
 use stead_tests::patience::{ms, pass, secs, within};
 
-use crate::line::{Line, Order};
+use crate::line::{Line, Order, Room};
 
 /// What both kernels agree on when a connection opens.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,11 @@ pub(crate) struct World {
 impl World {
     /// The world, or nothing where the machine lacks what it takes; the running test says so then.
     pub(crate) fn ready(agreement: Agreement) -> Result<Option<Self>, RigError> {
+        Self::with(Room::Ample, agreement)
+    }
+
+    /// The same, with so much room on the line.
+    pub(crate) fn with(room: Room, agreement: Agreement) -> Result<Option<Self>, RigError> {
         if !Requirements::met(thread::current().name().unwrap_or("suspension"), &[]) {
             return Ok(None);
         }
@@ -71,7 +76,7 @@ impl World {
             }
         }
         let device = |number: usize| hosts[number].device("line0", MTU, &places(number));
-        let line = Line::between([device(0)?, device(1)?]);
+        let line = Line::between([device(0)?, device(1)?], room);
         Ok(Some(Self { hosts, line, family: agreement.family, _rig: rig }))
     }
 
