@@ -53,6 +53,11 @@ fn the_forwarder_carries_connections_both_ways() -> Result<(), RigError> {
 }
 
 #[test]
+fn the_sealing_forwarder_carries_connections_both_ways() -> Result<(), RigError> {
+    carries_both_ways(Driver::ForwarderAes, &Family::BOTH, &[])
+}
+
+#[test]
 fn wireguard_go_carries_connections_both_ways() -> Result<(), RigError> {
     carries_both_ways(Driver::WireguardGo, &Family::BOTH, &["wireguard-go"; 2])
 }

@@ -180,7 +180,7 @@ impl BenchArguments {
     /// What was asked for, each once; without a wish the ceilings, then all but the variant that shows what moving
     /// costs.
     fn tunnels(&self) -> Vec<Driver> {
-        let ceilings = [Driver::None, Driver::Forwarder];
+        let ceilings = [Driver::None, Driver::Forwarder, Driver::ForwarderAes];
         let others = Driver::ALL.iter().filter(|driver| **driver != Driver::SteadForgetful);
         let all = || ceilings.iter().chain(others).copied().collect();
         let wanted = if self.tunnels.is_empty() { all() } else { self.tunnels.clone() };

@@ -51,7 +51,9 @@ systems! {
     /// A mesh of the older kind, from the distribution.
     Tinc => tinc::SYSTEM,
     /// Packets in UDP datagrams as they are: no cryptography, no roaming.
-    Forwarder => forwarder::SYSTEM,
+    Forwarder => forwarder::PLAIN,
+    /// The same, with each datagram sealed by AES-256-GCM: what cryptography alone leaves of that.
+    ForwarderAes => forwarder::SEALING,
     /// None: the hosts speak to each other's real addresses.
     None => System { inside: &[], ..System::new("none", |_, _| Ok(Running::default())) },
 }

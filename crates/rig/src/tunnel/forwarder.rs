@@ -4,8 +4,8 @@
 //! datagrams that the kernel cuts and joins, and enters the other device uncut; packets of one length that are there
 //! together leave together. So it shows what they could reach.
 //!
-//! No cryptography, no handshake, no roaming: whatever an outage costs here, it costs the applications' own TCP. The
-//! fixed side sends to wherever its first datagram came from, for good.
+//! No handshake, no roaming, and no cryptography unless it is told to [seal](cipher) what it sends: whatever an outage costs
+//! here, it costs the applications' own TCP. The fixed side sends to wherever its first datagram came from, for good.
 
 use std::fs::File;
 use std::io::{IoSlice, IoSliceMut, Read as _, Write as _};
@@ -21,7 +21,8 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, sendmsg, setsockopt, sockopt,
 };
 
-use self::train::{Assembler, Batch, Cutter, DATAGRAM, SUPER_PACKET};
+use self::cipher::Cipher;
+use self::train::{Assembler, Batch, Cutter, SLICES, SUPER_PACKET};
 use super::setup::{PORT, Setup};
 use super::system::{Running, System};
 use crate::address::{Family, Prefix};
@@ -29,11 +30,19 @@ use crate::error::RigError;
 use crate::host::Host;
 use crate::namespace::Task;
 
+mod cipher;
 mod train;
 
-pub(super) const SYSTEM: System = System::new("forwarder", |host, setup| {
-    Ok(Running { forwarder: Some(Forwarder::start(host, setup)?), ..Running::default() })
-});
+/// Datagrams as they are.
+pub(super) const PLAIN: System = System::new("forwarder", |host, setup| start(host, setup, Cipher::default));
+
+/// Each datagram sealed and opened with AES-256-GCM: what a tunnel with this cipher could reach, if all else were free.
+pub(super) const SEALING: System =
+    System::new("forwarder-aes", |host, setup| start(host, setup, Cipher::aes));
+
+fn start(host: &Host, setup: &Setup, cipher: fn() -> Cipher) -> Result<Running, RigError> {
+    Ok(Running { forwarder: Some(Forwarder::start(host, setup, cipher)?), ..Running::default() })
+}
 
 /// One end under way; dropping it ends it, and its device goes with it.
 #[derive(Debug)]
@@ -51,7 +60,7 @@ struct Shared {
 }
 
 impl Forwarder {
-    fn start(host: &Host, setup: &Setup) -> Result<Self, RigError> {
+    fn start(host: &Host, setup: &Setup, cipher: fn() -> Cipher) -> Result<Self, RigError> {
         let doing = format!("{}: start forwarding", host.name());
         let socket = host.call(|| UdpSocket::bind(("::", PORT)))?.map_err(RigError::io(doing.clone()))?;
         socket.set_read_timeout(Some(LOOK_UP)).map_err(RigError::io(doing.clone()))?;
@@ -63,7 +72,10 @@ impl Forwarder {
         let peer = known.map(mapped).map_or_else(OnceLock::new, OnceLock::from);
         let shared = Arc::new(Shared { device, socket, peer, over: AtomicBool::new(false) });
         let (out, back) = (Arc::clone(&shared), Arc::clone(&shared));
-        let ways = vec![host.run(move || out.wrap())?, host.run(move || back.unwrap())?];
+        let ways = vec![
+            host.run(move || out.wrap(Cutter::new(cipher())))?,
+            host.run(move || back.unwrap(Assembler::new(cipher())))?,
+        ];
         Ok(Self { shared, ways })
     }
 }
@@ -79,8 +91,8 @@ impl Drop for Forwarder {
 
 impl Shared {
     /// From the device to the peer.
-    fn wrap(&self) {
-        let (mut batch, mut cutter) = (Batch::new(), Cutter::default());
+    fn wrap(&self, mut cutter: Cutter) {
+        let mut batch = Batch::new();
         while !self.over.load(Ordering::Relaxed) {
             let mut wanted = [PollFd::new(self.device.as_fd(), PollFlags::POLLIN)];
             let _interrupted = poll(&mut wanted, PollTimeout::from(LOOK_UP_MILLIS));
@@ -91,7 +103,8 @@ impl Shared {
                 self.send_batch(&batch);
                 batch.clear(length);
                 if !batch.join(length, &mut cutter) {
-                    self.send_train(&cutter.cut(&batch.vacancy()[..length]));
+                    let size = cutter.size();
+                    self.send_train(&cutter.cut(&mut batch.vacancy()[..length]), size);
                 }
             }
             // Nobody waits for company.
@@ -111,9 +124,9 @@ impl Shared {
         }
     }
 
-    fn send_train(&self, train: &[IoSlice<'_>]) {
-        if self.send(train, Some(DATAGRAM)) == Sent::Uncuttable {
-            for datagram in train.chunks(ONE) {
+    fn send_train(&self, train: &[IoSlice<'_>], size: usize) {
+        if self.send(train, Some(size)) == Sent::Uncuttable {
+            for datagram in train.chunks(SLICES) {
                 self.send(datagram, None);
             }
         }
@@ -135,12 +148,12 @@ impl Shared {
     }
 
     /// From the peer to the device.
-    fn unwrap(&self) {
-        let (mut received, mut assembler) = (vec![0; LARGEST], Assembler::default());
+    fn unwrap(&self, mut assembler: Assembler) {
+        let mut received = vec![0; LARGEST];
         while !self.over.load(Ordering::Relaxed) {
             let Some((length, size, from)) = self.receive(&mut received) else { continue };
             if *self.peer.get_or_init(|| from) == from {
-                assembler.take(&received[..length], size, |packet| {
+                assembler.take(&mut received[..length], size, |packet| {
                     let _refused = (&self.device).write_vectored(packet);
                 });
             }
@@ -189,8 +202,6 @@ const INTERFACE: &str = "plain0";
 /// What the tunnels beside it use, so that TCP cuts its segments alike.
 const MTU: u32 = 1420;
 const LARGEST: usize = 65536;
-/// How many slices a datagram has: its header and its chunk.
-const ONE: usize = 2;
 /// Room for trains at either end of the socket, in bytes.
 const BUFFER: usize = 4 << 20;
 /// How often an end that carries nothing looks whether it is over.

@@ -112,7 +112,8 @@ fn panels() -> Vec<Panel> {
 fn class(name: &str) -> &'static str {
     match name {
         STEAD => "own",
-        "none" | "forwarder" => "ceiling",
+        "none" => "ceiling",
+        forwarder if forwarder.starts_with("forwarder") => "ceiling",
         variant if variant.starts_with(STEAD) => "variant",
         _ => "other",
     }
