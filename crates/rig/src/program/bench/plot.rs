@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use stead_rig::traffic::Probe;
 
 use super::metric::{Metric, Quantile};
-use super::promise::STEAD;
+use super::promise::{STEAD, is_ceiling};
 use super::report::BenchReport;
 use super::step::{Flow, Load, Size};
 
@@ -112,8 +112,7 @@ fn panels() -> Vec<Panel> {
 fn class(name: &str) -> &'static str {
     match name {
         STEAD => "own",
-        "none" => "ceiling",
-        forwarder if forwarder.starts_with("forwarder") => "ceiling",
+        ceiling if is_ceiling(ceiling) => "ceiling",
         variant if variant.starts_with(STEAD) => "variant",
         _ => "other",
     }

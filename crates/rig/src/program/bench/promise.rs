@@ -144,9 +144,14 @@ impl Scales<'_> {
     fn others(&self, metric: Metric) -> impl Iterator<Item = (&str, u64)> {
         let others = self.systems.iter().map(|system| system.name.as_str());
         others
-            .filter(|name| *name != RAW && ![STEAD, FORWARDER].iter().any(|kind| name.starts_with(kind)))
+            .filter(|name| !name.starts_with(STEAD) && !is_ceiling(name))
             .filter_map(move |name| Some((name, self.results.median(metric, name)?)))
     }
+}
+
+/// Whether a system shows what tunnels could reach, and is none itself.
+pub(super) fn is_ceiling(name: &str) -> bool {
+    name == RAW || name.starts_with(FORWARDER)
 }
 
 fn at_least(promise: String, ratio: f64, least: f64) -> Promise {

@@ -46,16 +46,14 @@ impl Cutter {
         self.size_of(CHUNK)
     }
 
-    /// Makes a train of one datagram: a packet of `length` bytes stands in `room` behind the place of the header. Returns
-    /// how long it has become.
-    fn couple(&mut self, room: &mut [u8], length: usize) -> usize {
+    /// Makes a train of one datagram: a packet of `length` bytes stands in `room` behind the place of the header.
+    fn couple(&mut self, room: &mut [u8], length: usize) {
         let header = Header { train: self.number(), index: 0, count: 1 };
         let (front, behind) = room.split_at_mut(HEADER + length);
         front[..HEADER].copy_from_slice(&header.encode());
         if let Some(tag) = self.cipher.seal(header, &mut front[HEADER..]) {
             behind[..TAG].copy_from_slice(&tag);
         }
-        self.size_of(length)
     }
 
     /// Bytes of a datagram with `length` bytes of a packet.
@@ -97,8 +95,9 @@ impl Batch {
         if length > CHUNK || !room {
             return false;
         }
-        self.end += cutter.couple(&mut self.room[self.end..], length);
+        cutter.couple(&mut self.room[self.end..], length);
         self.size = size;
+        self.end += size;
         true
     }
 
@@ -235,20 +234,16 @@ const _: () = assert!(MOST <= 64 && LONGEST + MOST * (HEADER + TAG) <= 65_507);
 mod tests {
     use super::*;
 
-    /// A kind of forwarder, by its cipher.
-    struct Kind(fn() -> Cipher);
+    /// Of each kind of forwarder.
+    const CIPHERS: [fn() -> Cipher; 2] = [Cipher::default, Cipher::aes];
 
-    const KINDS: [Kind; 2] = [Kind(Cipher::default), Kind(Cipher::aes)];
-
-    impl Kind {
-        fn ends(&self) -> (Cutter, Assembler) {
-            (Cutter::new(self.0()), Assembler::new(self.0()))
-        }
+    fn ends(cipher: fn() -> Cipher) -> (Cutter, Assembler) {
+        (Cutter::new(cipher()), Assembler::new(cipher()))
     }
 
     #[test]
     fn a_whole_train_in_one_receive_is_delivered_from_where_it_lies() {
-        for (mut cutter, mut assembler) in KINDS.each_ref().map(Kind::ends) {
+        for (mut cutter, mut assembler) in CIPHERS.map(ends) {
             let sent = packet(5 * CHUNK + 7);
             let mut received = datagrams(&mut cutter, &sent).concat();
             let lies = received.as_ptr_range();
@@ -263,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_longest_packet_survives_its_train() {
-        for (mut cutter, mut assembler) in KINDS.each_ref().map(Kind::ends) {
+        for (mut cutter, mut assembler) in CIPHERS.map(ends) {
             let sent = packet(LONGEST);
             let train = datagrams(&mut cutter, &sent);
             assert_eq!(train.len(), MOST);
@@ -274,15 +269,15 @@ mod tests {
 
     #[test]
     fn a_train_in_pieces_is_put_together_however_it_is_split() {
-        for kind in &KINDS {
-            let (mut cutter, _) = kind.ends();
+        for cipher in CIPHERS {
+            let (mut cutter, _) = ends(cipher);
             let (first, second) = (packet(4 * CHUNK), packet(3 * CHUNK + 1));
             let train: Vec<_> = [&first, &second].map(|sent| datagrams(&mut cutter, sent)).concat();
             for joined in 1..=train.len() {
                 let receives: Vec<_> =
                     train.chunks(joined).map(|piece| (piece.concat(), cutter.size())).collect();
                 let expected = [first.clone(), second.clone()];
-                assert_eq!(delivered(&mut kind.ends().1, &receives), expected, "{joined} at once");
+                assert_eq!(delivered(&mut ends(cipher).1, &receives), expected, "{joined} at once");
             }
         }
     }
@@ -304,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_piece_that_was_changed_is_as_lost() {
-        let (mut cutter, mut assembler) = KINDS[1].ends();
+        let (mut cutter, mut assembler) = ends(Cipher::aes);
         let packets = [packet(2 * CHUNK), packet(2 * CHUNK)];
         let train: Vec<_> = packets.each_ref().map(|sent| datagrams(&mut cutter, sent)).concat();
         for place in [0, 3, HEADER, cutter.size() - 1] {
@@ -316,7 +311,7 @@ mod tests {
 
     #[test]
     fn lone_packets_are_one_datagram_each_joined_or_not() {
-        for (mut cutter, mut assembler) in KINDS.each_ref().map(Kind::ends) {
+        for (mut cutter, mut assembler) in CIPHERS.map(ends) {
             let sent = [packet(60), packet(60), packet(40)];
             let each: Vec<_> = sent.iter().flat_map(|sent| datagrams(&mut cutter, sent)).collect();
             assert_eq!(each.len(), 3);
@@ -328,7 +323,7 @@ mod tests {
 
     #[test]
     fn lone_packets_of_one_length_leave_together_up_to_so_many() {
-        for (mut cutter, mut assembler) in KINDS.each_ref().map(Kind::ends) {
+        for (mut cutter, mut assembler) in CIPHERS.map(ends) {
             let mut batch = Batch::new();
             let sent = packet(60);
             let mut read = |batch: &mut Batch, packet: &[u8]| {
@@ -353,9 +348,9 @@ mod tests {
     #[test]
     fn what_no_train_has_is_passed_over() {
         let absurd: [&[u8]; 4] = [&[], &[0, 0, 0], &[0, 0, 0, 0, 1], &[0, 0, 3, 3, 1]];
-        for kind in &KINDS {
+        for cipher in CIPHERS {
             let receives = absurd.map(|datagram| (datagram.to_vec(), 1452));
-            assert!(delivered(&mut kind.ends().1, &receives).is_empty());
+            assert!(delivered(&mut ends(cipher).1, &receives).is_empty());
         }
         let endless = Header { train: 0, index: 0, count: MOST as u8 + 1 };
         assert_eq!(Header::decode(&endless.encode()), None);
