@@ -4,7 +4,7 @@
 //! strides, with room around each, and hand the whole row to one send.
 
 use super::checksum::{Checksums, Sum};
-use super::view::{Upper, Version, View, fix_ip_header, flags, low_16};
+use super::view::{Upper, Version, View, flags, low_16};
 use super::virtio::{Gso, VirtioHeader};
 
 /// The packets of one read.
@@ -195,13 +195,8 @@ impl View<'_> {
 
     fn write_segment(&self, index: usize, size: usize, last: bool, out: &mut [u8]) {
         let total_len = out.len();
-        out[..self.payload].copy_from_slice(&self.packet[..self.payload]);
+        self.write_headers(out, total_len, index);
         out[self.payload..].copy_from_slice(self.payload_of(index, size));
-        if self.version == Version::V4 {
-            let id = self.ipv4_id().wrapping_add(index as u16);
-            out[4..6].copy_from_slice(&id.to_be_bytes());
-        }
-        fix_ip_header(out, self.version, self.transport, total_len);
         let transport = &mut out[self.transport..];
         match self.upper {
             Upper::Tcp => self.fix_tcp(index, size, last, transport),
@@ -226,13 +221,10 @@ impl View<'_> {
     fn fix_tcp(&self, index: usize, size: usize, last: bool, header: &mut [u8]) {
         let sequence = self.tcp_sequence().wrapping_add((index * size) as u32);
         header[4..8].copy_from_slice(&sequence.to_be_bytes());
-        if index > 0 {
-            // RFC 3168 §6.1.2: only the first packet after a reduction says so.
-            header[13] &= !flags::CWR;
-        }
-        if !last {
-            header[13] &= !(flags::FIN | flags::PSH);
-        }
+        // RFC 3168 §6.1.2: only the first packet after a reduction says so.
+        let not_first = if index > 0 { flags::CWR } else { 0 };
+        let not_last = if last { 0 } else { flags::FIN | flags::PSH };
+        header[13] = self.tcp_flags() & !(not_first | not_last);
     }
 }
 

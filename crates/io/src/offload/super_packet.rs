@@ -4,7 +4,7 @@ use std::io::IoSlice;
 
 use super::checksum::Sum;
 use super::coalescer::{Coalescer, First, Group};
-use super::view::{Upper, Version, View, fix_ip_header, flags, low_16};
+use super::view::{Upper, Version, View, flags, low_16};
 use super::virtio::{Gso, VirtioHeader};
 
 /// Most packets in one super-packet. With less than 512 bytes each there is little to gain from more, and the
@@ -97,11 +97,10 @@ impl<'c, 'p> SuperPacket<'c, 'p> {
         let total_len = first.payload + self.group.payload_len;
         let (virtio, headers) = self.head[..self.head_len].split_at_mut(VirtioHeader::LEN);
         virtio.copy_from_slice(&virtio_header(first).encode());
-        headers.copy_from_slice(&first.packet[..first.payload]);
-        fix_ip_header(headers, first.version, first.transport, total_len);
+        first.write_headers(headers, total_len, 0);
         let transport = &mut headers[first.transport..];
         match first.upper {
-            Upper::Tcp => transport[13] |= self.group.flags,
+            Upper::Tcp => transport[13] = first.tcp_flags() | self.group.flags,
             Upper::Udp => transport[4..6].copy_from_slice(&low_16(total_len - first.transport)),
         }
         let at = first.upper.checksum_offset();

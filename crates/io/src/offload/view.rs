@@ -63,6 +63,7 @@ const DESTINATION_OPTIONS: u8 = 60;
 
 impl<'p> View<'p> {
     /// Finds the headers; `None` if this is no TCP or UDP packet, a fragment, or any length does not fit.
+    #[inline]
     pub(super) fn of(packet: &'p [u8]) -> Option<Self> {
         let (version, protocol, transport) = match packet.first()? >> 4 {
             4 => ipv4(packet)?,
@@ -79,6 +80,7 @@ impl<'p> View<'p> {
     }
 
     /// As [`of`](Self::of), for a packet whose checksum may be partial.
+    #[inline]
     pub(super) fn of_either(packet: &'p [u8], checksums: Checksums) -> Option<Self> {
         let mut view = Self::of(packet)?;
         view.partial = checksums == Checksums::Partial && view.checksum() == view.pseudo_sum().folded();
@@ -134,6 +136,32 @@ impl<'p> View<'p> {
         self.partial || !absent && self.pseudo_sum().add(&self.packet[self.transport..]).is_intact()
     }
 
+    /// Writes the headers to the start of `out`, for the packet at `index` of those that this one is cut into, `total_len`
+    /// bytes long: all that the IP header says of it is right then.
+    ///
+    /// Nothing of `out` is read back: what was just written there would have to reach the cache first, and all that was
+    /// written before with it.
+    pub(super) fn write_headers(&self, out: &mut [u8], total_len: usize, index: usize) {
+        out[..self.payload].copy_from_slice(&self.packet[..self.payload]);
+        match self.version {
+            Version::V4 => {
+                let len = low_16(total_len);
+                let id = self.ipv4_id().wrapping_add(index as u16).to_be_bytes();
+                out[2..4].copy_from_slice(&len);
+                out[4..6].copy_from_slice(&id);
+                out[10..12].copy_from_slice(&self.ipv4_checksum(len, id));
+            }
+            Version::V6 => out[4..6].copy_from_slice(&low_16(total_len - IPV6_HEADER_LEN)),
+        }
+    }
+
+    /// The checksum of this IPv4 header with another length and id.
+    fn ipv4_checksum(&self, len: [u8; 2], id: [u8; 2]) -> [u8; 2] {
+        let header = self.ip();
+        let rest = Sum::default().add(&header[..2]).add(&header[6..10]).add(&header[12..]);
+        rest.add(&len).add(&id).checksum()
+    }
+
     /// What stands where the transport's checksum should be.
     fn checksum(&self) -> [u8; 2] {
         let at = self.transport + self.upper.checksum_offset();
@@ -143,19 +171,6 @@ impl<'p> View<'p> {
     /// The pseudo-header's sum.
     fn pseudo_sum(&self) -> Sum {
         Sum::pseudo_header(self.addresses(), self.upper.protocol(), self.packet.len() - self.transport)
-    }
-}
-
-/// Writes the IP header's length fields for a packet of `packet.len()` bytes, and IPv4's checksum.
-pub(super) fn fix_ip_header(packet: &mut [u8], version: Version, ip_len: usize, total_len: usize) {
-    match version {
-        Version::V4 => {
-            packet[2..4].copy_from_slice(&low_16(total_len));
-            packet[10..12].fill(0);
-            let checksum = Sum::default().add(&packet[..ip_len]).checksum();
-            packet[10..12].copy_from_slice(&checksum);
-        }
-        Version::V6 => packet[4..6].copy_from_slice(&low_16(total_len - IPV6_HEADER_LEN)),
     }
 }
 
