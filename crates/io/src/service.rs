@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use stead_noise::keys::PublicKey;
 use stead_sns::{Event, Outlet, Service, Settings};
-use stead_wire::datagram::{Arrival, Transmit};
+use stead_wire::datagram::Transmit;
 use stead_wire::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -186,12 +186,13 @@ impl ServiceDaemon {
             let now = clock::now();
             match self.receiver.try_receive() {
                 Ok(Some(batch)) => {
-                    for (arrived, datagram) in batch.datagrams() {
-                        let arrival = Arrival { source: arrived.source, local: arrived.local };
-                        self.service.handle_datagram(arrival, datagram, now);
-                        // At once, so that a batch of requests never gathers all its answers in memory.
-                        while let Some(transmit) = self.service.poll_transmit() {
-                            self.exits.transmit(transmit);
+                    for (arrival, datagrams) in batch.datagrams() {
+                        for datagram in datagrams {
+                            self.service.handle_datagram(arrival, datagram, now);
+                            // At once, so that a batch of requests never gathers all its answers in memory.
+                            while let Some(transmit) = self.service.poll_transmit() {
+                                self.exits.transmit(transmit);
+                            }
                         }
                     }
                     self.drain(now);

@@ -35,7 +35,7 @@ mod platform;
 mod platform;
 
 pub use egress::Egress;
-pub use receiver::{Arrived, Batch, Receiver};
+pub use receiver::{Batch, Receiver};
 pub use sender::{LONGEST_BATCH, Outgoing, SendError, Sender};
 
 /// The two sockets. Workers make their own [`Sender`] and [`Receiver`] from them.

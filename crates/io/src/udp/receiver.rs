@@ -1,21 +1,12 @@
 //! Takes datagrams from the sockets, many at a time.
 
-use core::net::{IpAddr, SocketAddr};
 use std::io::{self, IoSliceMut};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
+use stead_wire::datagram::Arrival;
 
 use super::platform::Readable;
 use super::{UdpSockets, fresh_state};
-
-/// How a datagram arrived.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Arrived {
-    /// Where it came from.
-    pub source: SocketAddr,
-    /// The local address it was sent to, where the system tells.
-    pub local: Option<IpAddr>,
-}
 
 /// The receiving end of both sockets, registered with the runtime it was made in.
 #[derive(Debug)]
@@ -130,10 +121,12 @@ impl<'b> Batch<'b> {
         self.metas.iter().map(|meta| meta.len.div_ceil(meta.stride.max(1)).max(1)).sum()
     }
 
-    /// The datagrams in the order they arrived, each in place.
-    pub fn datagrams(self) -> impl Iterator<Item = (Arrived, &'b mut [u8])> {
+    /// The datagrams in the order they arrived, each in place; those that the kernel joined arrived alike.
+    pub fn datagrams(self) -> impl Iterator<Item = (Arrival, impl Iterator<Item = &'b mut [u8]>)> {
         let buffers = self.buffers.chunks_exact_mut(BUFFER);
-        self.metas.iter().zip(buffers).flat_map(|(meta, buffer)| split(meta, buffer))
+        self.metas.iter().zip(buffers).map(|(meta, buffer)| {
+            (Arrival { source: meta.addr, local: meta.dst_ip }, split(meta, buffer))
+        })
     }
 }
 
@@ -178,9 +171,8 @@ async fn readable(inlet: Option<&Inlet>) -> io::Result<()> {
 }
 
 /// The kernel joins datagrams of one length (the last may be shorter) to one buffer; this takes them apart.
-fn split<'b>(meta: &RecvMeta, buffer: &'b mut [u8]) -> impl Iterator<Item = (Arrived, &'b mut [u8])> {
-    let arrived = Arrived { source: meta.addr, local: meta.dst_ip };
+fn split<'b>(meta: &RecvMeta, buffer: &'b mut [u8]) -> impl Iterator<Item = &'b mut [u8]> {
     let joined = &mut buffer[..meta.len.min(LONGEST_DATAGRAMS)];
     let (empty, joined) = if joined.is_empty() { (Some(joined), &mut [][..]) } else { (None, joined) };
-    empty.into_iter().chain(joined.chunks_mut(meta.stride.max(1))).map(move |datagram| (arrived, datagram))
+    empty.into_iter().chain(joined.chunks_mut(meta.stride.max(1)))
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use stead_wire::datagram::Arrival;
+
 use super::*;
 use crate::drops::IoDrop;
 
@@ -25,19 +27,20 @@ fn ends() -> Ends {
 }
 
 /// Everything that arrives until `datagrams` have or a second has passed.
-async fn receive(receiver: &mut Receiver, datagrams: usize) -> Vec<(Arrived, Vec<u8>)> {
+async fn receive(receiver: &mut Receiver, datagrams: usize) -> Vec<(Arrival, Vec<u8>)> {
     receive_batches(receiver, datagrams).await.concat()
 }
 
 /// The same, batch by batch.
-async fn receive_batches(receiver: &mut Receiver, datagrams: usize) -> Vec<Vec<(Arrived, Vec<u8>)>> {
+async fn receive_batches(receiver: &mut Receiver, datagrams: usize) -> Vec<Vec<(Arrival, Vec<u8>)>> {
     let (mut batches, mut arrived) = (Vec::new(), 0);
     let all = async {
         while arrived < datagrams {
             receiver.readable().await.unwrap();
             while let Some(batch) = receiver.try_receive().unwrap() {
+                let alike = batch.datagrams();
                 let batch: Vec<_> =
-                    batch.datagrams().map(|(how, datagram)| (how, datagram.to_vec())).collect();
+                    alike.flat_map(|(how, each)| each.map(move |one| (how, one.to_vec()))).collect();
                 arrived += batch.len();
                 batches.push(batch);
             }

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::Checksums;
 use crate::tun::Memory;
-use crate::udp::{Arrived, Batch, Receiver};
+use crate::udp::{Batch, Receiver};
 
 struct Worker {
     shared: Shared,
@@ -78,9 +78,11 @@ impl Worker {
         let Self { shared, mailbox, cursor, memory } = self;
         let mut delivery = shared.device.deliver(memory.take().unwrap_or_else(|| shared.device.memory()));
         let mut arrivals = shared.path.arrivals(cursor, batch.count(), now);
-        for (arrived, datagram) in batch.datagrams() {
-            if let Some((packet, checksums)) = open(&mut arrivals, mailbox, arrived, datagram) {
-                delivery.push(packet, checksums);
+        for (arrival, datagrams) in batch.datagrams() {
+            for datagram in datagrams {
+                if let Some((packet, checksums)) = open(&mut arrivals, mailbox, &arrival, datagram) {
+                    delivery.push(packet, checksums);
+                }
             }
         }
         drop(arrivals);
@@ -96,10 +98,9 @@ impl Worker {
 fn open<'d>(
     arrivals: &mut Arrivals<'_>,
     mailbox: &Mailbox,
-    arrived: Arrived,
+    arrival: &Arrival,
     datagram: &'d mut [u8],
 ) -> Option<(&'d [u8], Checksums)> {
-    let arrival = Arrival { source: arrived.source, local: arrived.local };
     let start = datagram.as_ptr().addr();
     let inbound = arrivals.open(arrival, datagram);
     if let Some(notice) = inbound.notice {
@@ -110,7 +111,7 @@ fn open<'d>(
     let checksums = Checksums::partial_if(inbound.partial_checksum);
     match inbound.verdict {
         Verdict::Opened | Verdict::Keepalive => {}
-        Verdict::ForNode => mailbox.post(Mail::Datagram(arrival, datagram.to_vec())),
+        Verdict::ForNode => mailbox.post(Mail::Datagram(*arrival, datagram.to_vec())),
         Verdict::Dropped(reason) => trace!(source = %arrival.source, %reason, "Datagram dropped"),
     }
     place.map(|(offset, len)| (&datagram[offset..offset + len], checksums))

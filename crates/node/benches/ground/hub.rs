@@ -191,7 +191,7 @@ impl WayIn {
     ) -> usize {
         let mut arrivals = self.path.arrivals(&mut self.cursor, datagrams.len(), self.now);
         let packets = datagrams.map(|datagram| {
-            let inbound = arrivals.open(Hub::arrival(number), datagram);
+            let inbound = arrivals.open(&Hub::arrival(number), datagram);
             inbound.packet.expect("it is the peer's").len()
         });
         packets.sum()

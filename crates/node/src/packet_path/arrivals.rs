@@ -57,7 +57,7 @@ impl PacketPath {
         datagram: &'d mut [u8],
         now: Instant,
     ) -> Inbound<'d> {
-        self.arrivals(cursor, 1, now).open(arrival, datagram)
+        self.arrivals(cursor, 1, now).open(&arrival, datagram)
     }
 
     /// For datagrams that arrived together by `now`, `count` of them.
@@ -75,7 +75,7 @@ impl Arrivals<'_> {
     /// Opens the next datagram, in place.
     ///
     /// Handshake messages that were made for our key come back as [`Verdict::ForNode`], unchanged.
-    pub fn open<'d>(&mut self, arrival: Arrival, datagram: &'d mut [u8]) -> Inbound<'d> {
+    pub fn open<'d>(&mut self, arrival: &Arrival, datagram: &'d mut [u8]) -> Inbound<'d> {
         let (path, now, bytes) = (self.path, self.now, datagram.len());
         self.left = self.left.saturating_sub(1);
         if let Some(run) = self.run.as_mut().filter(|run| run.is_of(arrival, datagram)) {
@@ -88,15 +88,15 @@ impl Arrivals<'_> {
             }
             let opener = run.opener.clone();
             self.settle();
-            return path.take_in(self.cursor, &opener, Opened { arrival, bytes, counter, plaintext }, now).0;
+            return path.take_in(self.cursor, &opener, Opened { arrival: *arrival, bytes, counter, plaintext }, now).0;
         }
         self.settle();
         let start = datagram.first_chunk().copied();
-        let (inbound, precedent) = self.begin(arrival, datagram);
+        let (inbound, precedent) = self.begin(*arrival, datagram);
         if self.left > 0
             && let Some((packet, headers)) = inbound.packet.as_deref().zip(precedent)
         {
-            self.run = self.start_run(arrival, start, packet, &headers);
+            self.run = self.start_run(*arrival, start, packet, &headers);
         }
         inbound
     }
@@ -157,8 +157,8 @@ impl Drop for Arrivals<'_> {
 }
 
 impl Run {
-    fn is_of(&self, arrival: Arrival, datagram: &[u8]) -> bool {
-        datagram.first_chunk() == Some(&self.start) && self.arrival == arrival
+    fn is_of(&self, arrival: &Arrival, datagram: &[u8]) -> bool {
+        datagram.first_chunk() == Some(&self.start) && self.arrival == *arrival
     }
 
     /// Takes the packet of an opened message, if it goes on where the one before ended; how long it is.

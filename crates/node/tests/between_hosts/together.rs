@@ -59,7 +59,7 @@ fn taken(what: &[(Sent, Fate)], at_once: usize) -> (Vec<Outcome>, String) {
         let mut arrivals = path.arrivals(&mut cursor, batch.len(), now);
         for (arrival, datagram) in batch {
             let mut datagram = datagram.clone();
-            let inbound = arrivals.open(*arrival, &mut datagram);
+            let inbound = arrivals.open(arrival, &mut datagram);
             let packet = inbound.packet.map(|packet| packet.to_vec());
             outcomes.push((packet, inbound.notice.map(|notice| *notice), inbound.verdict));
         }
@@ -140,7 +140,7 @@ fn a_bulk_transfer_is_counted_to_the_byte() {
     let mut cursor = FlowCursor::default();
     let mut arrivals = path.arrivals(&mut cursor, datagrams.len(), now);
     for (arrival, mut datagram) in datagrams {
-        arrivals.open(arrival, &mut datagram);
+        arrivals.open(&arrival, &mut datagram);
     }
     drop(arrivals);
     let after = world.status(bob).traffic;
