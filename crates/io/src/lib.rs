@@ -20,6 +20,7 @@ mod isolated;
 #[cfg(target_os = "linux")]
 mod netlink;
 mod survivors;
+pub mod watch;
 mod workers;
 
 pub use ability::{MOST_WORKERS, ability, workers};

@@ -25,7 +25,7 @@ use tracing::{debug, trace};
 use crate::clock;
 use crate::control::{BindError, Outcome, Question, Request, Server};
 use crate::drops::{IoDrop, IoDrops};
-use crate::udp::{Outgoing, Receiver, SendError, Sender, UdpError, UdpSockets};
+use crate::udp::{Outgoing, Readable, Receiver, SendError, Sender, UdpError, UdpSockets};
 
 mod report;
 
@@ -42,7 +42,7 @@ pub struct ServiceDaemonSettings {
 /// A service that is at work.
 pub struct ServiceDaemon {
     service: Service,
-    receiver: Receiver,
+    receiver: Receiver<Readable>,
     exits: Exits,
     questions: mpsc::Receiver<Question>,
     control: JoinHandle<()>,
@@ -109,7 +109,7 @@ impl ServiceDaemon {
     pub async fn start(settings: ServiceDaemonSettings) -> Result<Self, ServiceStartError> {
         let server = Server::bind(&settings.control_socket).await?;
         let sockets = UdpSockets::bind(settings.listen_port, None)?;
-        let receiver = Receiver::new(&sockets).map_err(ServiceStartError::Sockets)?;
+        let receiver = Receiver::new(&sockets, Readable::new).map_err(ServiceStartError::Sockets)?;
         let sender = Sender::new(&sockets).map_err(ServiceStartError::Sockets)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(ServiceStartError::Randomness)?;

@@ -35,7 +35,8 @@ mod platform;
 mod platform;
 
 pub use egress::Egress;
-pub use receiver::{Batch, Receiver};
+pub use platform::Readable;
+pub use receiver::{Batch, Receiver, Source};
 pub use sender::{LONGEST_BATCH, Outgoing, SendError, Sender};
 
 /// The two sockets. Workers make their own [`Sender`] and [`Receiver`] from them.

@@ -7,8 +7,8 @@
 //! ```
 //! A flow's packets have one queue, a peer's datagrams one socket, and each of these one worker: their order stays.
 //!
-//! Each worker is an operating system's thread with a runtime of its own, and runs a packet to completion: read,
-//! translate, seal, send; or receive, open, translate, write. A plain data packet meets no lock, no other
+//! Each worker is an operating system's thread with a [watch](crate::watch) of its own, and runs a packet to completion:
+//! read, translate, seal, send; or receive, open, translate, write. A plain data packet meets no lock, no other
 //! thread and no allocation on its way. Whatever is not plain goes to the node, through its [`Mailbox`].
 //!
 //! The two ways take turns on the thread, a super-packet or as much of what has arrived each: what one brings often
@@ -21,24 +21,22 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{JoinHandle, available_parallelism};
 
 use stead_node::{Arrival, Notice, PacketPath};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use crate::drops::{IoDrop, IoDrops};
 use crate::tun::{Device, Share};
 use crate::udp::UdpSockets;
+use crate::watch::{Stop, Watch};
 
 mod inbound;
-mod lookout;
 mod outbound;
 mod row;
 
-use self::lookout::Lookout;
 pub(crate) use self::row::messages_of;
 
 /// What workers leave to the node.
@@ -73,7 +71,6 @@ struct Part {
     /// Of the device's queues.
     share: Share,
     mailbox: Mailbox,
-    stop: watch::Receiver<bool>,
 }
 
 /// The way to the node.
@@ -85,7 +82,7 @@ pub(crate) struct Mailbox {
 
 /// The running threads.
 pub(crate) struct Workers {
-    stop: watch::Sender<bool>,
+    stop: Stop,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -116,8 +113,7 @@ impl Workers {
         let of = sockets.len();
         let (sender, mails) = mpsc::channel(MAILBOX);
         let mailbox = Mailbox { sender, drops: Arc::clone(&shared.drops) };
-        let (stop, stopped) = watch::channel(false);
-        let mut workers = Self { stop, threads: Vec::new() };
+        let mut workers = Self { stop: Stop::new()?, threads: Vec::new() };
         let apart =
             of == 1 && available_parallelism().is_ok_and(|processors| processors.get() > FEW_PROCESSORS);
 
@@ -127,21 +123,15 @@ impl Workers {
                 sockets: Arc::clone(sockets),
                 share: Share { index, of },
                 mailbox: mailbox.clone(),
-                stop: stopped.clone(),
             };
             let back = part.clone();
             if apart {
-                workers
-                    .spawn("stead-outbound", &mailbox, move || outbound::begin(part, Lookout::default()))
-                    .await?;
-                workers
-                    .spawn("stead-inbound", &mailbox, move || inbound::begin(back, Lookout::default()))
-                    .await?;
+                workers.spawn("stead-outbound", &mailbox, |watch| outbound::begin(part, watch)).await?;
+                workers.spawn("stead-inbound", &mailbox, |watch| inbound::begin(back, watch)).await?;
             } else {
-                let both = move || {
-                    let bulk = Rc::default();
-                    let outbound = outbound::begin(part, Lookout::new(Rc::clone(&bulk)))?;
-                    let inbound = inbound::begin(back, Lookout::new(bulk))?;
+                let both = |watch: Watch| {
+                    let outbound = outbound::begin(part, watch.clone())?;
+                    let inbound = inbound::begin(back, watch)?;
                     Ok(async { tokio::try_join!(outbound, inbound).map(drop) })
                 };
                 workers.spawn("stead-worker", &mailbox, both).await?;
@@ -155,22 +145,22 @@ impl Workers {
         &mut self,
         name: &'static str,
         mailbox: &Mailbox,
-        begin: impl FnOnce() -> io::Result<W> + Send + 'static,
+        begin: impl FnOnce(Watch) -> io::Result<W> + Send + 'static,
     ) -> io::Result<()>
     where
         W: Future<Output = io::Result<()>>,
     {
         let (ready, at_work) = oneshot::channel();
-        let mailbox = mailbox.clone();
+        let (mailbox, stop) = (mailbox.clone(), self.stop.clone());
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let work = async {
-                let work = begin()?;
+            let work = async |watch: Watch| {
+                let work = begin(watch)?;
                 let _ = ready.send(());
                 work.await
             };
-            match runtime.and_then(|runtime| runtime.block_on(work)) {
-                Ok(()) => debug!(worker = name, "Worker stopped"),
+            let ended = Watch::new(&stop).and_then(|watch| watch.run(work(watch.clone())));
+            match ended.and_then(Option::transpose) {
+                Ok(_) => debug!(worker = name, "Worker stopped"),
                 Err(error) => mailbox.post(Mail::Ended(error)),
             }
         })?;
@@ -185,7 +175,7 @@ impl Workers {
     }
 
     fn end(&mut self) {
-        self.stop.send_replace(true);
+        self.stop.say();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -209,19 +199,6 @@ impl Mailbox {
             self.drops.count(IoDrop::MailboxFull, 1);
         }
     }
-}
-
-/// What `awaited` gives; `None` if the worker has to stop before.
-async fn unless_stopped<T>(stop: &mut watch::Receiver<bool>, awaited: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        there = awaited => Some(there),
-        // An error means that nobody can ask any more.
-        _ = stop.wait_for(|stop| *stop) => None,
-    }
-}
-
-fn must_stop(stop: &watch::Receiver<bool>) -> bool {
-    *stop.borrow() || stop.has_changed().is_err()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tracing::debug;
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 use super::{DeviceSettings, Share, TunError};
+use crate::watch::Watch;
 
 pub(super) const DRIVER_HINT: &str = "utun is part of macOS; a sandbox may keep it from this process";
 pub(super) const PRIVILEGE_HINT: &str = "needs root (`sudo stead up …`)";
@@ -56,7 +57,7 @@ impl Reader {
     ///
     /// # Errors
     /// What the system reports when it cannot watch the device.
-    pub fn new(device: &Arc<Device>, _whole: Share) -> io::Result<Self> {
+    pub fn new(device: &Arc<Device>, _whole: Share, _runtime: &Watch) -> io::Result<Self> {
         let shared = Shared(Arc::clone(device));
         #[expect(unsafe_code, reason = "tokio has no safe way to register for one direction only")]
         // SAFETY: the device owns its descriptor and keeps it for as long as it lives, and is kept alive here.
@@ -78,11 +79,6 @@ impl Reader {
     /// `WouldBlock` if there is nothing; anything else means that the device is gone.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.device.try_io(Interest::READABLE, |device| device.0.tun.recv(buffer))
-    }
-
-    /// Lets the runtime have its turn.
-    pub async fn look(&self) {
-        tokio::task::yield_now().await;
     }
 }
 

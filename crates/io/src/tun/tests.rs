@@ -51,6 +51,7 @@ mod in_a_namespace {
 
     use super::*;
     use crate::isolated::{ip, isolated};
+    use crate::watch::{Stop, Watch};
 
     #[test]
     fn a_device_has_its_addresses_and_routes_and_takes_them_along_when_it_goes() {
@@ -73,22 +74,41 @@ mod in_a_namespace {
         });
     }
 
-    /// Waits for something to read, and reads it.
-    async fn read(reader: &mut Reader, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            reader.ready().await?;
-            match reader.try_read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
+    /// A reader of so much of the device, and where it waits.
+    fn reading(device: &Arc<Device>, share: Share) -> (Reader, Watch) {
+        let watch = Watch::new(&Stop::new().unwrap()).unwrap();
+        (Reader::new(device, share, &watch).unwrap(), watch)
+    }
+
+    /// Waits for something to read, and reads it; `None` if there is nothing for so long.
+    fn read(
+        (reader, watch): &mut (Reader, Watch),
+        buffer: &mut [u8],
+        within: Duration,
+    ) -> Option<io::Result<usize>> {
+        let next = async {
+            loop {
+                reader.ready().await?;
+                match reader.try_read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    read => return read,
+                }
             }
-        }
+        };
+        let read = async {
+            tokio::select! {
+                read = next => Some(read),
+                () = watch.pause(within) => None,
+            }
+        };
+        watch.run(read).unwrap().expect("nobody says stop")
     }
 
     #[test]
     fn a_connection_that_fills_its_queue_keeps_its_order_and_does_not_keep_others_waiting() {
         isolated(|| async {
             let device = Arc::new(Device::create(&settings(&["10.77.0.1/24"], &[])).unwrap());
-            let mut reader = Reader::new(&device, Share::WHOLE).unwrap();
+            let mut reader = reading(&device, Share::WHOLE);
             let flood = UdpSocket::bind("10.77.0.1:4000").unwrap();
             for number in 0..400_u32 {
                 flood.send_to(&number.to_be_bytes(), "10.77.0.2:5000").unwrap();
@@ -101,7 +121,7 @@ mod in_a_namespace {
             let mut buffer = vec![0; Device::LONGEST_READ];
             let (mut numbers, mut waited) = (Vec::new(), Vec::new());
             while numbers.len() + waited.len() < 408 {
-                let len = tokio::time::timeout(Duration::from_secs(2), read(&mut reader, &mut buffer)).await;
+                let len = read(&mut reader, &mut buffer, Duration::from_secs(2));
                 let payload = buffer[10 + 28..len.unwrap().unwrap()].to_vec();
                 match payload.as_slice() {
                     b"late" => waited.push(numbers.len()),
@@ -132,7 +152,7 @@ mod in_a_namespace {
     fn readers_share_the_queues_and_together_read_everything() {
         isolated(|| async {
             let device = Arc::new(Device::create(&settings(&["10.77.0.1/24"], &[])).unwrap());
-            let share = |index| Reader::new(&device, Share { index, of: 2 }).unwrap();
+            let share = |index| reading(&device, Share { index, of: 2 });
             let mut readers = [share(0), share(1)];
             for port in 6000..6032 {
                 UdpSocket::bind("10.77.0.1:0").unwrap().send_to(b"one", ("10.77.0.2", port)).unwrap();
@@ -141,9 +161,7 @@ mod in_a_namespace {
             let mut buffer = vec![0; Device::LONGEST_READ];
             let mut counts = [0, 0];
             for (reader, count) in readers.iter_mut().zip(&mut counts) {
-                while let Ok(read) =
-                    tokio::time::timeout(Duration::from_millis(200), read(reader, &mut buffer)).await
-                {
+                while let Some(read) = read(reader, &mut buffer, Duration::from_millis(200)) {
                     assert_eq!(read.unwrap(), 10 + 28 + 3);
                     *count += 1;
                 }
@@ -158,19 +176,19 @@ mod in_a_namespace {
         isolated(|| async {
             let settings = settings(&["10.77.0.1/24"], &[]);
             let device = Arc::new(Device::create(&settings).unwrap());
-            let mut reader = Reader::new(&device, Share::WHOLE).unwrap();
+            let mut reader = reading(&device, Share::WHOLE);
             let socket = UdpSocket::bind("10.77.0.1:4000").unwrap();
             socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
 
             socket.send_to(b"out", "10.77.0.2:5000").unwrap();
             let mut buffer = vec![0; Device::LONGEST_READ];
-            let read = tokio::time::timeout(Duration::from_secs(2), read(&mut reader, &mut buffer)).await;
+            let read = read(&mut reader, &mut buffer, Duration::from_secs(2));
             let read = read.unwrap().unwrap();
             let segments = Device::segments(&buffer[..read]).unwrap();
             let mut packet = vec![0; segments.len_of(0)];
             segments.write(0, &mut packet, Checksums::Complete);
             assert_eq!(&packet[28..], b"out");
-            assert_eq!(reader.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            assert_eq!(reader.0.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
 
             // The same packet, sent back: addresses and ports swapped leave the checksums as they are.
             let (source, destination) = (packet[12..16].to_vec(), packet[16..20].to_vec());
@@ -217,12 +235,12 @@ mod in_a_namespace {
     fn a_device_deleted_by_others_is_an_error_for_its_reader() {
         isolated(|| async {
             let device = Arc::new(Device::create(&settings(&[], &[])).unwrap());
-            let mut reader = Reader::new(&device, Share::WHOLE).unwrap();
+            let mut reader = reading(&device, Share::WHOLE);
             let mut buffer = vec![0; Device::LONGEST_READ];
 
             ip("link del stead-test");
 
-            let read = tokio::time::timeout(Duration::from_secs(2), read(&mut reader, &mut buffer)).await;
+            let read = read(&mut reader, &mut buffer, Duration::from_secs(2));
             assert!(read.expect("it does not wait for ever").is_err());
         });
     }
@@ -232,18 +250,17 @@ mod in_a_namespace {
         isolated(|| async {
             let settings = settings(&["10.77.0.1/24"], &[]);
             let device = Arc::new(Device::create(&settings).unwrap());
-            let mut reader = Reader::new(&device, Share::WHOLE).unwrap();
+            let mut reader = reading(&device, Share::WHOLE);
             let mut buffer = vec![0; Device::LONGEST_READ];
 
             ip("link set stead-test down");
-            let read = tokio::time::timeout(Duration::from_millis(100), read(&mut reader, &mut buffer)).await;
-            assert!(read.is_err(), "it waits: {read:?}");
+            let down = read(&mut reader, &mut buffer, Duration::from_millis(100));
+            assert!(down.is_none(), "it waits: {down:?}");
             assert!(device.write(&[0x45; 20]).is_err());
             ip("link set stead-test up");
 
             UdpSocket::bind("10.77.0.1:0").unwrap().send_to(b"out", "10.77.0.2:5000").unwrap();
-            let read =
-                tokio::time::timeout(Duration::from_secs(2), self::read(&mut reader, &mut buffer)).await;
+            let read = read(&mut reader, &mut buffer, Duration::from_secs(2));
             assert_eq!(read.unwrap().unwrap(), 10 + 28 + 3);
         });
     }

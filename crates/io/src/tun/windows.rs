@@ -7,6 +7,7 @@ use tracing::debug;
 use tun_rs::{AsyncDevice, DeviceBuilder};
 
 use super::{DeviceSettings, Share, TunError};
+use crate::watch::Watch;
 
 pub(super) const DRIVER_HINT: &str = "put wintun.dll (from https://www.wintun.net) beside stead.exe";
 pub(super) const PRIVILEGE_HINT: &str = "run it as administrator";
@@ -50,7 +51,7 @@ impl Reader {
     ///
     /// # Errors
     /// None here; other platforms have some.
-    pub fn new(device: &Arc<Device>, _whole: Share) -> io::Result<Self> {
+    pub fn new(device: &Arc<Device>, _whole: Share, _runtime: &Watch) -> io::Result<Self> {
         Ok(Self { device: Arc::clone(device) })
     }
 
@@ -68,11 +69,6 @@ impl Reader {
     /// `WouldBlock` if there is nothing; anything else means that the adapter is gone.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.device.tun.try_recv(buffer)
-    }
-
-    /// Lets the runtime have its turn.
-    pub async fn look(&self) {
-        tokio::task::yield_now().await;
     }
 }
 

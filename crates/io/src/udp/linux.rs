@@ -10,7 +10,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg, setso
 use socket2::Socket;
 
 use super::Outgoing;
-pub(super) use super::unix::Readable;
+pub use super::unix::Readable;
 
 /// Past `rmem_max` and `wmem_max` with CAP_NET_ADMIN, up to them without.
 pub(super) fn enlarge_buffers(socket: &Socket, bytes: usize) {

@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
 
-pub(super) use super::unix::Readable;
+pub use super::unix::Readable;
 pub(super) use super::unpinned::{
     MOST_SHARING, believed_mtu, overflowed, send_through, share_port, tell_less,
 };

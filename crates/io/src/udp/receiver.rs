@@ -1,18 +1,38 @@
 //! Takes datagrams from the sockets, many at a time.
 
+use core::future::poll_fn;
+use core::task::{Context, Poll};
 use std::io::{self, IoSliceMut};
+use std::net::UdpSocket;
 
-use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use stead_wire::datagram::Arrival;
 
-use super::platform::Readable;
 use super::{UdpSockets, fresh_state};
 
-/// The receiving end of both sockets, registered with the runtime it was made in.
+/// A socket, and how its arrivals are waited for.
+pub trait Source {
+    /// Whether a datagram may have arrived; if not, the task is polled again when one has.
+    ///
+    /// # Errors
+    /// When nothing can be waited for any more.
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Has `read` take datagrams, unless it is known that there are none.
+    ///
+    /// # Errors
+    /// Those of `read`; `WouldBlock` if there are none.
+    fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T>;
+
+    /// Told when a read took all that there was, which spares the next one.
+    fn nothing_left(&self) {}
+}
+
+/// The receiving end of both sockets.
 #[derive(Debug)]
-pub struct Receiver {
-    v4: Option<Inlet>,
-    v6: Option<Inlet>,
+pub struct Receiver<S> {
+    v4: Option<Inlet<S>>,
+    v6: Option<Inlet<S>>,
     /// [`MOST_BUFFERS`] one after the other, each of [`BUFFER`] bytes.
     buffers: Vec<u8>,
     metas: [RecvMeta; MOST_BUFFERS],
@@ -27,8 +47,8 @@ pub struct Batch<'b> {
 }
 
 #[derive(Debug)]
-struct Inlet {
-    socket: Readable,
+struct Inlet<S> {
+    socket: S,
     state: UdpSocketState,
     /// The kernel joined the last datagrams.
     joined: bool,
@@ -51,18 +71,14 @@ const LONGEST_DATAGRAMS: usize = 65_536;
 /// cache, which powers of two do.
 const BUFFER: usize = LONGEST_DATAGRAMS + 1536;
 
-impl Receiver {
-    /// Registers the sockets with the current runtime.
+impl<S: Source> Receiver<S> {
+    /// A receiver on its own descriptors of the sockets, which `register` has waited for.
     ///
     /// # Errors
-    /// What the system reports when it cannot duplicate or register them.
-    pub fn new(sockets: &UdpSockets) -> io::Result<Self> {
-        let inlet = |socket: &std::net::UdpSocket| -> io::Result<Inlet> {
-            Ok(Inlet {
-                state: fresh_state(socket)?,
-                socket: Readable::new(socket.try_clone()?)?,
-                joined: false,
-            })
+    /// What the system reports when it cannot duplicate them, and what `register` reports.
+    pub fn new(sockets: &UdpSockets, register: impl Fn(UdpSocket) -> io::Result<S>) -> io::Result<Self> {
+        let inlet = |socket: &UdpSocket| -> io::Result<Inlet<S>> {
+            Ok(Inlet { state: fresh_state(socket)?, socket: register(socket.try_clone()?)?, joined: false })
         };
         Ok(Self {
             v4: sockets.v4.as_ref().map(inlet).transpose()?,
@@ -73,15 +89,23 @@ impl Receiver {
         })
     }
 
-    /// Waits until a datagram may have arrived on either socket.
+    /// Waits until a datagram may have arrived on either socket. Cancel safe.
     ///
     /// # Errors
-    /// Only when the runtime ends.
+    /// When nothing can be waited for any more.
     pub async fn readable(&self) -> io::Result<()> {
-        tokio::select! {
-            ready = readable(self.v4.as_ref()) => ready,
-            ready = readable(self.v6.as_ref()) => ready,
-        }
+        poll_fn(|context| {
+            let mut poll = |inlet: &Option<Inlet<S>>| {
+                inlet.as_ref().map_or(Poll::Pending, |inlet| inlet.socket.poll_readable(context))
+            };
+            // Both are asked, whatever the first one says.
+            match (poll(&self.v4), poll(&self.v6)) {
+                (Poll::Pending, v6) => v6,
+                (v4, Poll::Pending) => v4,
+                (Poll::Ready(v4), Poll::Ready(v6)) => Poll::Ready(v4.and(v6)),
+            }
+        })
+        .await
     }
 
     /// Takes what has arrived on one socket, about a super-packet's worth, so that it can become one again; the sockets
@@ -124,13 +148,14 @@ impl<'b> Batch<'b> {
     /// The datagrams in the order they arrived, each in place; those that the kernel joined arrived alike.
     pub fn datagrams(self) -> impl Iterator<Item = (Arrival, impl Iterator<Item = &'b mut [u8]>)> {
         let buffers = self.buffers.chunks_exact_mut(BUFFER);
-        self.metas.iter().zip(buffers).map(|(meta, buffer)| {
-            (Arrival { source: meta.addr, local: meta.dst_ip }, split(meta, buffer))
-        })
+        self.metas
+            .iter()
+            .zip(buffers)
+            .map(|(meta, buffer)| (Arrival { source: meta.addr, local: meta.dst_ip }, split(meta, buffer)))
     }
 }
 
-impl Inlet {
+impl<S: Source> Inlet<S> {
     /// Fills buffers until nothing waits any more, or they hold [`ENOUGH`]; how many.
     fn fill(&mut self, buffers: &mut [u8], metas: &mut [RecvMeta; MOST_BUFFERS]) -> io::Result<usize> {
         let (mut filled, mut bytes) = (0, 0);
@@ -147,6 +172,7 @@ impl Inlet {
             bytes += metas[..some].iter().map(|meta| meta.len).sum::<usize>();
             self.joined = metas[..some].last().is_some_and(|meta| meta.len > meta.stride);
             if some < asked {
+                self.socket.nothing_left();
                 break;
             }
         }
@@ -160,13 +186,6 @@ impl Inlet {
             core::array::from_fn(|_| IoSliceMut::new(rest.next().unwrap_or_default()));
         let slices = &mut slices[..metas.len()];
         self.socket.try_read(|socket| self.state.recv(socket, slices, metas))
-    }
-}
-
-async fn readable(inlet: Option<&Inlet>) -> io::Result<()> {
-    match inlet {
-        Some(inlet) => inlet.socket.readable().await,
-        None => core::future::pending().await,
     }
 }
 

@@ -46,7 +46,7 @@ impl<'a> Outgoing<'a> {
 /// Why datagrams did not go out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SendError {
-    /// The system takes no more now, and took nothing of these; see [`Sender::writable`].
+    /// The system takes no more now, and took nothing of these: wait until the [socket](Sender::socket) is writable.
     Full,
     /// They are lost (of several, at least one), which harms nothing but them.
     Lost(IoDrop),
@@ -146,14 +146,10 @@ impl Sender {
         }
     }
 
-    /// Waits until the socket for `remote` takes datagrams again.
-    ///
-    /// # Errors
-    /// When the system cannot watch the socket.
-    pub async fn writable(&self, remote: SocketAddr) -> io::Result<()> {
-        let Some(outlet) = self.outlet(remote) else { return Ok(()) };
-        // Registered only while it is waited for: every datagram sent would wake the runtime otherwise.
-        tokio::net::UdpSocket::from_std(outlet.socket.try_clone()?)?.writable().await
+    /// The socket that datagrams to `remote` leave through.
+    #[must_use]
+    pub fn socket(&self, remote: SocketAddr) -> Option<&UdpSocket> {
+        self.outlet(remote).map(|outlet| &outlet.socket)
     }
 
     /// As many as the system takes: if it takes some and then no more, the others are lost, as they would be

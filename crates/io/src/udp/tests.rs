@@ -14,25 +14,28 @@ struct Ends {
     here: UdpSockets,
     there: UdpSockets,
     sender: Sender,
-    receiver: Receiver,
+    receiver: Receiver<Readable>,
     /// Where the other is.
     remote: SocketAddr,
 }
 
 fn ends() -> Ends {
     let (here, there) = (UdpSockets::bind(0, None).unwrap(), UdpSockets::bind(0, None).unwrap());
-    let (sender, receiver) = (Sender::new(&here).unwrap(), Receiver::new(&there).unwrap());
+    let (sender, receiver) = (Sender::new(&here).unwrap(), Receiver::new(&there, Readable::new).unwrap());
     let remote = loopback_v4(there.port());
     Ends { here, there, sender, receiver, remote }
 }
 
 /// Everything that arrives until `datagrams` have or a second has passed.
-async fn receive(receiver: &mut Receiver, datagrams: usize) -> Vec<(Arrival, Vec<u8>)> {
+async fn receive(receiver: &mut Receiver<Readable>, datagrams: usize) -> Vec<(Arrival, Vec<u8>)> {
     receive_batches(receiver, datagrams).await.concat()
 }
 
 /// The same, batch by batch.
-async fn receive_batches(receiver: &mut Receiver, datagrams: usize) -> Vec<Vec<(Arrival, Vec<u8>)>> {
+async fn receive_batches(
+    receiver: &mut Receiver<Readable>,
+    datagrams: usize,
+) -> Vec<Vec<(Arrival, Vec<u8>)>> {
     let (mut batches, mut arrived) = (Vec::new(), 0);
     let all = async {
         while arrived < datagrams {
@@ -192,7 +195,8 @@ async fn several_sockets_share_a_port_that_nobody_else_has_and_each_sender_keeps
     let taken = UdpSockets::bind_several(port, None, 4).unwrap_err();
     assert!(matches!(taken, UdpError::PortTaken { .. }), "{taken:?}");
 
-    let mut receivers: Vec<Receiver> = several.iter().map(|one| Receiver::new(one).unwrap()).collect();
+    let mut receivers: Vec<_> =
+        several.iter().map(|one| Receiver::new(one, Readable::new).unwrap()).collect();
     for _ in 0..32 {
         let mut sender = Sender::new(&UdpSockets::bind(0, None).unwrap()).unwrap();
         for _ in 0..3 {

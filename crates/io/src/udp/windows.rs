@@ -1,5 +1,6 @@
 //! Windows: sockets that live in tokio's completion ports.
 
+use core::task::{Context, Poll};
 use std::io;
 use std::net::UdpSocket;
 
@@ -7,6 +8,7 @@ use quinn_udp::UdpSockRef;
 use socket2::Socket;
 use tokio::io::Interest;
 
+use super::Source;
 pub(super) use super::unpinned::{
     MOST_SHARING, believed_mtu, overflowed, send_through, share_port, tell_less,
 };
@@ -49,20 +51,26 @@ pub(super) fn set_fragments(socket: &UdpSocket, allowed: bool) -> io::Result<()>
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A socket whose arrivals wake the task.
+/// A socket whose arrivals wake its task in tokio's runtime.
 #[derive(Debug)]
-pub(super) struct Readable(tokio::net::UdpSocket);
+pub struct Readable(tokio::net::UdpSocket);
 
 impl Readable {
-    pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
+    /// Registers with the current runtime.
+    ///
+    /// # Errors
+    /// What the system reports when it cannot watch the socket.
+    pub fn new(socket: UdpSocket) -> io::Result<Self> {
         tokio::net::UdpSocket::from_std(socket).map(Self)
     }
+}
 
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.0.readable().await
+impl Source for Readable {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_recv_ready(context)
     }
 
-    pub(super) fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+    fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
         self.0.try_io(Interest::READABLE, || read(UdpSockRef::from(&self.0)))
     }
 }

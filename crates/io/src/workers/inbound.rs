@@ -7,13 +7,13 @@ use stead_node::{Arrival, Arrivals, FlowCursor, Verdict};
 use stead_wire::time::Instant;
 use tracing::{debug, trace};
 
-use super::lookout::Lookout;
-use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Shared, must_stop, unless_stopped};
+use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Shared};
 use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::Checksums;
 use crate::tun::Memory;
-use crate::udp::{Batch, Receiver};
+use crate::udp::{Batch, Receiver, Source};
+use crate::watch::Watch;
 
 struct Worker {
     shared: Shared,
@@ -26,51 +26,43 @@ struct Worker {
 /// What follows an error of a socket, so that a lasting one does not keep the processor busy.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Registers with the current runtime. What this gives works until it is told to stop.
+/// Has the sockets watched. What this gives works for as long as the watch runs it.
 ///
 /// # Errors
 /// What the system reports when it cannot watch the sockets.
-pub(super) fn begin(part: Part, mut lookout: Lookout) -> io::Result<impl Future<Output = io::Result<()>>> {
-    let Part { shared, sockets, mailbox, mut stop, .. } = part;
-    let mut receiver = Receiver::new(&sockets)?;
+pub(super) fn begin(part: Part, watch: Watch) -> io::Result<impl Future<Output = io::Result<()>>> {
+    let Part { shared, sockets, mailbox, .. } = part;
+    let mut receiver = Receiver::new(&sockets, |socket| watch.socket(socket))?;
     let mut worker = Worker { shared, mailbox, cursor: FlowCursor::default(), memory: None };
     Ok(async move {
-        while !must_stop(&stop) {
-            let (bytes, more) = worker.drain(&mut receiver).await;
-            lookout.on_turn(bytes);
-            if more {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            match lookout.wait(unless_stopped(&mut stop, receiver.readable())).await {
-                Some(readable) => readable?,
-                None => return Ok(()),
-            }
+        loop {
+            receiver.readable().await?;
+            let bytes = match worker.drain(&mut receiver) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    debug!(%error, "Nothing received");
+                    worker.shared.drops.count(IoDrop::ReceiveFailed, 1);
+                    watch.pause(PAUSE).await;
+                    0
+                }
+            };
+            watch.on_turn(bytes).await;
         }
-        Ok(())
     })
 }
 
 impl Worker {
-    /// Delivers what has arrived, a turn's worth at most; how many bytes, and whether there may be more.
-    async fn drain(&mut self, receiver: &mut Receiver) -> (usize, bool) {
+    /// Delivers what has arrived, a turn's worth at most; how many bytes.
+    fn drain<S: Source>(&mut self, receiver: &mut Receiver<S>) -> io::Result<usize> {
         let (mut batches, mut bytes) = (0, 0);
-        while batches < BATCH && bytes < QUANTUM {
-            batches += 1;
-            match receiver.try_receive() {
-                Ok(Some(batch)) => {
-                    bytes += batch.bytes();
-                    self.arrive(batch, clock::now());
-                }
-                Ok(None) => return (bytes, false),
-                Err(error) => {
-                    debug!(%error, "Nothing received");
-                    self.shared.drops.count(IoDrop::ReceiveFailed, 1);
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
+        while batches < BATCH
+            && bytes < QUANTUM
+            && let Some(batch) = receiver.try_receive()?
+        {
+            (batches, bytes) = (batches + 1, bytes + batch.bytes());
+            self.arrive(batch, clock::now());
         }
-        (bytes, true)
+        Ok(bytes)
     }
 
     /// What was taken at once: every datagram is opened in place, and the packets written together.

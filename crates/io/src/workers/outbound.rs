@@ -5,62 +5,49 @@ use std::io;
 
 use stead_node::{FlowCursor, Grant, Outbound};
 use stead_wire::time::Instant;
-use tokio::sync::watch;
 use tracing::{debug, trace};
 
-use super::lookout::Lookout;
 use super::row::{Kept, Row};
-use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Shared, must_stop, unless_stopped};
+use super::{BATCH, Mail, Mailbox, Part, QUANTUM, Shared};
 use crate::clock;
 use crate::drops::IoDrop;
 use crate::offload::{Checksums, Segments};
 use crate::tun::{Device, Reader};
 use crate::udp::{SendError, Sender};
+use crate::watch::Watch;
 
 struct Worker {
     shared: Shared,
     mailbox: Mailbox,
-    stop: watch::Receiver<bool>,
+    watch: Watch,
     cursor: FlowCursor,
     sender: Sender,
     row: Row,
 }
 
-/// Registers with the current runtime. What this gives works until it is told to stop, or the device is gone.
+/// Has the device watched. What this gives works for as long as the watch runs it, or until the device is gone.
 ///
 /// # Errors
-/// What the system reports when it cannot watch the device or the sockets.
-pub(super) fn begin(part: Part, mut lookout: Lookout) -> io::Result<impl Future<Output = io::Result<()>>> {
-    let Part { shared, sockets, share, mailbox, stop } = part;
-    let mut reader = Reader::new(&shared.device, share)?;
+/// What the system reports when it cannot watch the device, or duplicate the sockets.
+pub(super) fn begin(part: Part, watch: Watch) -> io::Result<impl Future<Output = io::Result<()>>> {
+    let Part { shared, sockets, share, mailbox } = part;
+    let mut reader = Reader::new(&shared.device, share, &watch)?;
     let sender = Sender::new(&sockets)?;
     let row = Row::new(shared.mtu);
-    let mut worker = Worker { shared, mailbox, stop, cursor: FlowCursor::default(), sender, row };
+    let mut worker = Worker { shared, mailbox, watch, cursor: FlowCursor::default(), sender, row };
     let mut buffer = vec![0; Device::LONGEST_READ];
     Ok(async move {
         loop {
-            match lookout.wait(unless_stopped(&mut worker.stop, reader.ready())).await {
-                Some(ready) => ready?,
-                None => return Ok(()),
-            }
-            loop {
-                let (bytes, more) = worker.drain(&mut reader, &mut buffer).await?;
-                lookout.on_turn(bytes);
-                if !more {
-                    break;
-                }
-                if must_stop(&worker.stop) {
-                    return Ok(());
-                }
-                reader.look().await;
-            }
+            reader.ready().await?;
+            let bytes = worker.drain(&mut reader, &mut buffer).await?;
+            worker.watch.on_turn(bytes).await;
         }
     })
 }
 
 impl Worker {
-    /// Sends what can be read without waiting, a turn's worth at most; how many bytes, and whether there may be more.
-    async fn drain(&mut self, reader: &mut Reader, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
+    /// Sends what can be read without waiting, a turn's worth at most; how many bytes.
+    async fn drain(&mut self, reader: &mut Reader, buffer: &mut [u8]) -> io::Result<usize> {
         let now = clock::now();
         let (mut reads, mut bytes) = (0, 0);
         while reads < BATCH && bytes < QUANTUM {
@@ -69,16 +56,13 @@ impl Worker {
                     (reads, bytes) = (reads + 1, bytes + read);
                     self.depart(&buffer[..read], now).await;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.flush(now).await;
-                    return Ok((bytes, false));
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         self.flush(now).await;
-        Ok((bytes, true))
+        Ok(bytes)
     }
 
     /// One read of the device: a packet, or a super-packet.
@@ -179,9 +163,11 @@ impl Worker {
         }
     }
 
-    /// Until the socket takes datagrams again; an error when the worker is to stop in stead.
-    async fn writable(&mut self, remote: SocketAddr) -> io::Result<()> {
-        let writable = unless_stopped(&mut self.stop, self.sender.writable(remote)).await;
-        writable.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
+    /// Until the socket takes datagrams again.
+    async fn writable(&self, remote: SocketAddr) -> io::Result<()> {
+        match self.sender.socket(remote) {
+            Some(socket) => self.watch.writable(socket).await,
+            None => Ok(()),
+        }
     }
 }

@@ -88,7 +88,9 @@ impl Arrivals<'_> {
             }
             let opener = run.opener.clone();
             self.settle();
-            return path.take_in(self.cursor, &opener, Opened { arrival: *arrival, bytes, counter, plaintext }, now).0;
+            return path
+                .take_in(self.cursor, &opener, Opened { arrival: *arrival, bytes, counter, plaintext }, now)
+                .0;
         }
         self.settle();
         let start = datagram.first_chunk().copied();

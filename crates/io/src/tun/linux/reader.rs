@@ -6,70 +6,54 @@
 //!
 //! # Invariants
 //! - Packets of one flow are read in the order they came: they have one queue, and the queue one reader.
-//! - An empty queue costs no system call: the runtime tells which are not.
+//! - An empty queue costs no system call: the watch tells which are not.
 
 use core::future::poll_fn;
 use core::task::Poll;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd, RawFd};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
-
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use super::super::Share;
 use super::Device;
+use crate::watch::{Watch, Watched};
 
-/// Reads a share of the device's queues; registered with the runtime it was made in.
+/// Reads a share of the device's queues.
 pub struct Reader {
-    queues: Vec<AsyncFd<Queue>>,
+    device: Arc<Device>,
+    queues: Vec<Queue>,
     /// Whose turn it is.
     next: usize,
 }
 
 struct Queue {
-    device: Arc<Device>,
     index: usize,
+    watched: Watched,
 }
 
 impl Reader {
-    /// Registers the queues of `share` with the current runtime.
+    /// Has the queues of `share` watched.
     ///
     /// # Errors
     /// What the system reports when it cannot watch them.
-    pub fn new(device: &Arc<Device>, share: Share) -> io::Result<Self> {
-        let queues = share.of(Device::MOST_QUEUES).map(|index| {
-            let queue = Queue { device: Arc::clone(device), index };
-            #[expect(unsafe_code, reason = "tokio has no safe way to register for one direction only")]
-            // SAFETY: the device owns its descriptors, keeps them for as long as it lives, and is kept alive here.
-            let registered =
-                unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE.add(Interest::ERROR)) };
-            registered.map_err(io::Error::from)
-        });
-        Ok(Self { queues: queues.collect::<io::Result<_>>()?, next: 0 })
+    pub fn new(device: &Arc<Device>, share: Share, watch: &Watch) -> io::Result<Self> {
+        let queues = share
+            .of(Device::MOST_QUEUES)
+            .map(|index| Ok(Queue { index, watched: watch.readable(device.queue(index).as_fd())? }));
+        Ok(Self { queues: queues.collect::<io::Result<_>>()?, device: Arc::clone(device), next: 0 })
     }
 
-    /// Waits until a queue has something to read. Cancel safe.
+    /// Waits until a queue has something to read, which may be the word that the device is gone. Cancel safe.
     ///
     /// # Errors
-    /// When the device is gone.
+    /// None here; other platforms have some.
     pub async fn ready(&self) -> io::Result<()> {
-        let any = poll_fn(|context| {
-            let readable = |queue: &AsyncFd<Queue>| queue.poll_read_ready(context).map_ok(drop);
-            let polled = self.queues.iter().map(readable);
-            polled.fold(Poll::Pending, |any, one| if one.is_ready() { one } else { any })
-        });
-        // A device that was deleted is in error and never readable.
-        let gone = async {
-            match self.queues.first() {
-                Some(queue) => queue.ready(Interest::ERROR).await.and(Err(deleted())),
-                None => core::future::pending().await,
-            }
-        };
-        tokio::select! {
-            ready = any => ready,
-            gone = gone => gone,
-        }
+        poll_fn(|_| {
+            // All are asked, whatever the first one says.
+            let ready = self.queues.iter().filter(|queue| queue.watched.poll_ready().is_ready()).count();
+            if ready > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
+        .await
     }
 
     /// Reads from the next queue that is known to have something.
@@ -79,7 +63,7 @@ impl Reader {
     pub fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (before, from) = self.queues.split_at(self.next.min(self.queues.len()));
         for (step, queue) in from.iter().chain(before).enumerate() {
-            match queue.try_io(Interest::READABLE, |queue| queue.read(buffer)) {
+            match queue.watched.attempt(|| self.device.queue(queue.index).recv(buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => {
                     self.next = (self.next + step + 1) % self.queues.len();
@@ -88,27 +72,5 @@ impl Reader {
             }
         }
         Err(io::ErrorKind::WouldBlock.into())
-    }
-
-    /// Lets the runtime find out which queues have something by now.
-    pub async fn look(&self) {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// What a read would say.
-fn deleted() -> io::Error {
-    io::Error::from_raw_os_error(libc::EBADFD)
-}
-
-impl Queue {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.device.queue(self.index).recv(buffer)
-    }
-}
-
-impl AsRawFd for Queue {
-    fn as_raw_fd(&self) -> RawFd {
-        self.device.queue(self.index).as_fd().as_raw_fd()
     }
 }
