@@ -210,6 +210,7 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         self.ground.disarm(self.bit);
+        self.ground.found.set(self.ground.found.get() & !self.bit);
         self.ground.watched.borrow_mut()[number(self.bit)] = None;
     }
 }
