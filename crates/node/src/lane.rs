@@ -150,9 +150,12 @@ impl Lane {
 
     /// Replaces the active path alone; what may flow is decided later.
     pub(crate) fn repoint(&self, active: &Arc<Attachment>) {
-        let way = self.way();
-        let (session, awaited, flow, longest) = (way.session.clone(), way.awaited, way.flow, way.longest);
-        self.set_way(Way { session, active: Some(Arc::clone(active)), awaited, flow, longest });
+        self.set_way(Way { active: Some(Arc::clone(active)), ..Way::clone(&self.way()) });
+    }
+
+    /// Lets packets flow, over what they were held for.
+    pub(crate) fn open(&self, flow: Flow) {
+        self.set_way(Way { flow, ..Way::clone(&self.way()) });
     }
 
     /// Stamps an authenticated datagram to the peer; with `data`, one that expects an answer.

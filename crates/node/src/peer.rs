@@ -268,16 +268,16 @@ impl Peer {
         let ended = before.filter(|_| self.suspended.is_none()).map(|(_, since)| since);
         self.resume(ended, turn);
         self.offer_twin(turn);
-        self.publish(turn);
-        self.answer_in_its_name(turn);
+        let flow = self.publish(turn);
+        self.answer_in_its_name(flow, turn);
         self.looked_since = self.looks(turn).map(|since| self.looked_since.unwrap_or(since));
     }
 
     /// Tells this host's TCP to wait for as long as nothing may flow, and to go on as soon as it may (seed 002
     /// claims 5 to 8): while what was held goes round by round, as soon as none of it is TCP's. What TCP sends then goes
     /// in the next round.
-    fn answer_in_its_name(&mut self, turn: &mut Turn<'_>) {
-        let stopped = self.lane.way().flow == Flow::Held && !self.resumption.holds();
+    fn answer_in_its_name(&mut self, flow: Flow, turn: &mut Turn<'_>) {
+        let stopped = flow == Flow::Held && !self.resumption.holds();
         loop {
             let answer = match stopped {
                 true => self.stage.poll_answer(turn.now),
@@ -289,8 +289,9 @@ impl Peer {
         }
     }
 
-    /// Shows the packet path how to send from now on; does nothing if that has not changed.
-    fn publish(&self, turn: &Turn<'_>) {
+    /// Shows the packet path how to send from now on; does nothing if that has not changed. What flows may only be
+    /// shown later: workers send nothing before that which has been released before it.
+    fn publish(&self, turn: &mut Turn<'_>) -> Flow {
         let session = self.handshaking.sealing(turn.now).cloned();
         let active = self.paths.active().cloned();
         let waits = self.suspended.is_some() || self.resumption.holds();
@@ -299,14 +300,21 @@ impl Peer {
         let longest = self.longest(turn);
         let way = self.lane.way();
         let awaited = self.handshaking.awaited();
-        let same = (way.flow, way.awaited, way.longest) == (flow, awaited, longest)
+        turn.out.opening.remove(&self.about.id);
+        let early = way.flow == Flow::Held && flow != Flow::Held && !turn.out.transmits.is_empty();
+        let shown = if early { Flow::Held } else { flow };
+        let same = (way.flow, way.awaited, way.longest) == (shown, awaited, longest)
             && same_session(way.session.as_ref(), session.as_ref())
             && way.active == active;
         drop(way);
-        if !same {
-            self.lane.set_way(Way { session, active, awaited, flow, longest });
-            turn.path.set_flowing(self.about.id, flow != Flow::Held, turn.now);
+        if early {
+            turn.out.opening.insert(self.about.id, (flow, turn.now));
         }
+        if !same {
+            self.lane.set_way(Way { session, active, awaited, flow: shown, longest });
+            turn.path.set_flowing(self.about.id, shown != Flow::Held, turn.now);
+        }
+        flow
     }
 
     fn tell(&self, what: Happening, turn: &mut Turn<'_>) {

@@ -12,6 +12,7 @@ use stead_wire::time::{Instant, UnixTime};
 
 use crate::attachment::LocalAttachment;
 use crate::event::Event;
+use crate::lane::Flow;
 use crate::notice::Transmit;
 use crate::packet_path::PacketPath;
 
@@ -38,6 +39,8 @@ pub(crate) struct Outbox {
     pub(crate) transmits: VecDeque<Transmit>,
     pub(crate) packets: VecDeque<Vec<u8>>,
     pub(crate) events: VecDeque<Event>,
+    /// Whose packets workers may send themselves as soon as all datagrams here have left, how, and since when.
+    pub(crate) opening: BTreeMap<PeerId, (Flow, Instant)>,
 }
 
 /// See the module's documentation.

@@ -7,7 +7,7 @@ use stead_noise::session::Session;
 use stead_wire::message::SessionIndex;
 
 /// How packets reach a peer at this moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Way {
     /// The session that seals; `None` before the first handshake and after the last session's end.
     pub(crate) session: Option<Arc<Session>>,

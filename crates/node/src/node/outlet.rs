@@ -18,14 +18,25 @@ pub trait Outlet {
 }
 
 impl Node {
-    /// The next datagram to send.
+    /// The next datagram to send. To be asked until there is none: only then may workers send what is newer.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         loop {
-            let transmit = self.ground.outbox.transmits.pop_front()?;
+            let Some(transmit) = self.ground.outbox.transmits.pop_front() else {
+                self.open();
+                return None;
+            };
             match self.ground.path.relays().send(transmit) {
                 Some(transmit) => return Some(transmit),
                 None => self.ground.path.drops().count(Discard::UnknownRelay),
             }
+        }
+    }
+
+    /// Lets packets flow past the node where they may.
+    fn open(&mut self) {
+        while let Some((peer, (flow, now))) = self.ground.outbox.opening.pop_first() {
+            self.ground.path.lane(peer).open(flow);
+            self.ground.path.set_flowing(peer, true, now);
         }
     }
 

@@ -1,7 +1,10 @@
 //! Suspended and resumed on order, as scripts and sleep hooks do it.
 
-use crate::world::{HostId, World, at, ms, peer, secret, secs};
-use stead_node::{Cause, Condition, Discard, Happening, Obeyed, Order, Suspension, UnknownPeer};
+use crate::world::{HostId, World, at, ms, peer, secret, secs, udp};
+use stead_node::{
+    Arrival, Cause, Condition, Discard, FlowCursor, Happening, Obeyed, Order, Outbound, Suspension,
+    UnknownPeer,
+};
 
 const ORDERED: Condition = Condition::Held(Suspension::Ordered);
 
@@ -205,4 +208,34 @@ fn the_log_tells_of_both_orders() {
         matches!(told[1], Happening::Resumed { after, .. } if after == secs(1) + world.delay * 2),
         "{told:?}"
     );
+}
+
+#[test]
+fn workers_send_nothing_before_all_that_was_held_has_left_the_node() {
+    let (mut world, alice, bob) = World::connected_pair();
+    world.order(bob, Order::Suspend);
+    tick(&mut world, (bob, alice), 0, 10);
+    world.order(bob, Order::Resume);
+    world.run_for(world.delay);
+    let newer = udp(world.virtual_address(bob), world.virtual_address(alice), b"newer");
+    let now = world.now;
+    let confirmation = world.trace.last().expect("alice confirms").clone();
+    assert_eq!(confirmation.destination, at("10.0.0.2"));
+    let arrival = Arrival { source: confirmation.source, local: Some(confirmation.destination.ip()) };
+
+    let node = world.node(bob);
+    let path = node.packet_path();
+    let waits = || {
+        let verdict = path.outbound(&mut FlowCursor::default(), &newer, (1, newer.len()), now);
+        matches!(verdict, Outbound::Hold)
+    };
+    node.handle_datagram(arrival, &mut confirmation.datagram.clone(), now);
+    assert!(waits(), "what was held is in the node still");
+    let mut left = 0;
+    while node.poll_transmit().is_some() {
+        left += 1;
+        assert!(waits(), "after {left} datagrams");
+    }
+    assert!(left >= 10, "{left}");
+    assert!(!waits());
 }
