@@ -254,22 +254,23 @@ impl Daemon {
     }
 
     /// One mail and those that lie behind it; with an error if a worker ended.
+    ///
+    /// Packets go before all else: one of the others may let traffic flow, and what workers send then is newer.
     fn handle_mails(&mut self, first: Mail) -> Option<io::Error> {
         let now = clock::now();
-        let mut next = Some(first);
-        let mut handled = 0;
-        while let Some(mail) = next {
+        let behind = core::iter::from_fn(|| self.mails.try_recv().ok()).take(MAILS - 1);
+        let (packets, others): (Vec<Mail>, Vec<Mail>) =
+            core::iter::once(first).chain(behind).partition(|mail| matches!(mail, Mail::Packet(_)));
+        for mail in packets.into_iter().chain(others) {
             match mail {
+                Mail::Packet(packet) => self.node.handle_packet(&packet, now),
                 Mail::Datagram(arrival, mut datagram) => {
                     self.node.handle_datagram(arrival, &mut datagram, now)
                 }
-                Mail::Packet(packet) => self.node.handle_packet(&packet, now),
                 Mail::Notice(notice) => self.node.handle_notice(notice, now),
                 Mail::Refused(remote, local) => self.node.handle_refusal(remote, local, now),
                 Mail::Ended(error) => return Some(error),
             }
-            handled += 1;
-            next = if handled < MAILS { self.mails.try_recv().ok() } else { None };
         }
         None
     }
