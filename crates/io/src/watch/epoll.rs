@@ -167,9 +167,9 @@ impl Watch {
         .await;
     }
 
-    /// A turn is over, in which so many bytes were carried. The others have theirs when this worker waits.
-    pub async fn on_turn(&self, bytes: usize) {
-        self.0.lookout.on_turn(bytes);
+    /// A turn is over, a `full` one if it carried as much as one may. The others have theirs when this worker waits.
+    pub async fn on_turn(&self, full: bool) {
+        self.0.lookout.on_turn(full);
     }
 
     fn watch(&self, descriptor: impl AsFd, flags: EpollFlags) -> io::Result<Watched> {

@@ -28,16 +28,13 @@ const WANTED: Duration = Duration::from_micros(10);
 /// A worker that waited no longer than this is busy.
 const SHORT: Duration = Duration::from_micros(500);
 
-/// A turn with so many bytes is one of a bulk transfer: it holds a super-packet of nearly full length.
-const BULK: usize = 1 << 15;
-
 /// Turns with little in them after which a bulk transfer is over: it has some between its own, with acknowledgements.
 const LULL: u8 = 8;
 
 impl Lookout {
-    /// A turn has carried so many bytes.
-    pub(super) fn on_turn(&self, bytes: usize) {
-        self.bulk.set(if bytes >= BULK { LULL } else { self.bulk.get().saturating_sub(1) });
+    /// A turn is over. A `full` one is one of a bulk transfer.
+    pub(super) fn on_turn(&self, full: bool) {
+        self.bulk.set(if full { LULL } else { self.bulk.get().saturating_sub(1) });
     }
 
     /// A wait has taken so long.
@@ -111,12 +108,12 @@ mod tests {
     fn who_carries_bulk_does_not_look_until_it_is_over() {
         let lookout = Lookout::default();
         lookout.on_wait(Duration::ZERO);
-        lookout.on_turn(BULK);
+        lookout.on_turn(true);
         for _ in 1..LULL {
-            lookout.on_turn(100);
+            lookout.on_turn(false);
             assert!(!lookout.is_worth_it(), "acknowledgements are part of it");
         }
-        lookout.on_turn(100);
+        lookout.on_turn(false);
         assert!(lookout.is_worth_it());
     }
 }

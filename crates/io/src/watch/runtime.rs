@@ -82,8 +82,8 @@ impl Watch {
         tokio::time::sleep(duration).await;
     }
 
-    /// A turn is over, in which so many bytes were carried: lets the others have theirs.
-    pub async fn on_turn(&self, _bytes: usize) {
+    /// A turn is over, a `full` one if it carried as much as one may: lets the others have theirs.
+    pub async fn on_turn(&self, _full: bool) {
         tokio::task::yield_now().await;
     }
 }

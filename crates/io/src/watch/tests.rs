@@ -54,7 +54,7 @@ macro_rules! wherever_workers_wait {
                     while numbers.len() < 3 {
                         readable(&source).await;
                         numbers.extend(read(&here, &source));
-                        watch.on_turn(1).await;
+                        watch.on_turn(false).await;
                     }
                     assert_eq!(read(&here, &source), None);
                     numbers
@@ -63,19 +63,27 @@ macro_rules! wherever_workers_wait {
             }
 
             #[test]
-            fn what_arrives_later_ends_the_wait() {
+            fn what_arrives_later_ends_the_wait_whatever_a_worker_does_before_it_sleeps() {
                 let (watch, (here, there)) = (watch(), sockets());
-                let sender = std::thread::spawn(move || {
-                    std::thread::sleep(Duration::from_millis(20));
-                    there.send(&[7]).unwrap();
-                });
-                let number = watch.run(async {
+                let ends = watch.run(async {
                     let source = watch.socket(here.try_clone().unwrap()).unwrap();
-                    readable(&source).await;
-                    read(&here, &source)
+                    for after in [0, 20, 50, 100, 200, 400, 20_000].map(Duration::from_micros) {
+                        // Busy: it has not waited for long.
+                        there.send(&[0]).unwrap();
+                        readable(&source).await;
+                        while read(&here, &source).is_some() {}
+                        watch.on_turn(false).await;
+                        let there = there.try_clone().unwrap();
+                        let sender = std::thread::spawn(move || {
+                            std::thread::sleep(after);
+                            there.send(&[7])
+                        });
+                        readable(&source).await;
+                        assert_eq!(read(&here, &source), Some(7), "{after:?}");
+                        assert!(sender.join().is_ok_and(|sent| sent.is_ok()));
+                    }
                 });
-                assert_eq!(number.unwrap(), Some(Some(7)));
-                sender.join().unwrap();
+                assert_eq!(ends.unwrap(), Some(()));
             }
 
             #[test]
@@ -90,7 +98,7 @@ macro_rules! wherever_workers_wait {
                             readable(&floods).await;
                             read(&flooded, &floods);
                             flood.send(&[0]).unwrap();
-                            watch.on_turn(1).await;
+                            watch.on_turn(false).await;
                         }
                     };
                     let once = async {

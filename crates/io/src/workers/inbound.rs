@@ -46,7 +46,7 @@ pub(super) fn begin(part: Part, watch: Watch) -> io::Result<impl Future<Output =
                     0
                 }
             };
-            watch.on_turn(bytes).await;
+            watch.on_turn(bytes >= QUANTUM).await;
         }
     })
 }

@@ -40,7 +40,7 @@ pub(super) fn begin(part: Part, watch: Watch) -> io::Result<impl Future<Output =
         loop {
             reader.ready().await?;
             let bytes = worker.drain(&mut reader, &mut buffer).await?;
-            worker.watch.on_turn(bytes).await;
+            worker.watch.on_turn(bytes >= QUANTUM).await;
         }
     })
 }
