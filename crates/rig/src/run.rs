@@ -4,6 +4,9 @@
 mod netns;
 mod sim;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::scenario::{Measured, Scenario, Verdict, WorldKind, judge};
 
 /// Why a scenario could not be played; what became of it is a [`Measured`], however bad.
@@ -49,25 +52,75 @@ impl Played {
 /// # Errors
 /// [`PlayError`], if it could not be played to its end.
 pub fn play(scenario: &Scenario, world: WorldKind, seed: u64) -> Result<Played, PlayError> {
-    if !scenario.runs_in(world) {
-        let reason = format!("{} is not for the world {}", scenario.stem(), world.name());
-        return Err(PlayError::Unavailable(reason));
+    Player::new(scenario, world).play(seed)
+}
+
+/// Plays one scenario in one world with several seeds; what bare hosts see is kept from one to the next.
+#[derive(Debug)]
+pub struct Player<'s> {
+    scenario: &'s Scenario,
+    world: WorldKind,
+    bare: Mutex<BTreeMap<u64, Arc<Measured>>>,
+}
+
+impl<'s> Player<'s> {
+    /// For a scenario in a world.
+    #[must_use]
+    pub const fn new(scenario: &'s Scenario, world: WorldKind) -> Self {
+        Self { scenario, world, bare: Mutex::new(BTreeMap::new()) }
     }
-    let drawn = scenario.drawn(seed);
-    let measured = match world {
-        WorldKind::Netns => netns(&drawn)?,
-        WorldKind::Sim => sim::play(&drawn, seed),
-    };
-    let verdicts = judge(&drawn, &measured);
-    Ok(Played {
-        file: scenario.file.display().to_string(),
-        name: scenario.name.clone(),
-        world,
-        seed,
-        held: verdicts.iter().all(|verdict| verdict.held),
-        verdicts,
-        measured,
-    })
+
+    /// Plays and judges it.
+    ///
+    /// # Errors
+    /// [`PlayError`], if it could not be played to its end.
+    pub fn play(&self, seed: u64) -> Result<Played, PlayError> {
+        let (scenario, world) = (self.scenario, self.world);
+        if !scenario.runs_in(world) {
+            let reason = format!("{} is not for the world {}", scenario.stem(), world.name());
+            return Err(PlayError::Unavailable(reason));
+        }
+        let drawn = scenario.drawn(seed);
+        let bare = self.bare_beside(seed)?;
+        let measured = match world {
+            WorldKind::Netns => Measured { bare, ..netns(&drawn)? },
+            WorldKind::Sim => sim::play(&drawn, seed, bare),
+        };
+        let verdicts = judge(&drawn, &measured);
+        Ok(Played {
+            file: scenario.file.display().to_string(),
+            name: scenario.name.clone(),
+            world,
+            seed,
+            held: verdicts.iter().all(|verdict| verdict.held),
+            verdicts,
+            measured,
+        })
+    }
+
+    /// What bare hosts see with this seed, and with those that a row asks for.
+    fn bare_beside(&self, seed: u64) -> Result<Vec<Arc<Measured>>, PlayError> {
+        if !self.scenario.has_bare_twin() {
+            return Ok(Vec::new());
+        }
+        // On real kernels each takes as long as the scenario; there one has to do.
+        let asked = if self.world == WorldKind::Sim { self.scenario.bare_seeds() } else { 0 };
+        core::iter::once(seed).chain(1..=asked).map(|seed| self.bare(seed)).collect()
+    }
+
+    fn bare(&self, seed: u64) -> Result<Arc<Measured>, PlayError> {
+        let kept = || self.bare.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(measured) = kept().get(&seed) {
+            return Ok(Arc::clone(measured));
+        }
+        let twin = self.scenario.drawn(seed).bare_twin();
+        let measured = Arc::new(match self.world {
+            WorldKind::Netns => netns(&twin)?,
+            WorldKind::Sim => sim::play(&twin, seed, Vec::new()),
+        });
+        kept().insert(seed, Arc::clone(&measured));
+        Ok(measured)
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -36,10 +36,12 @@
 //!   - { traffic: file, intact: true, ends: 25s }
 //!   - { traffic: shell, survives: true, opens: 500ms, stall: 400ms, resumes: 100ms }
 //!   - { traffic: call, lost: 15, duplicated: 0 }
+//!   - { traffic: call, beside: bare, lost: 0.5%, stall: 60ms }             # see `beside`
 //!   - { between: [a, b], handshakes: 1, path: direct, enhanced: true }
 //!   - { host: a, forged: 0 }
 //! ```
 
+pub mod beside;
 pub mod expect;
 pub mod host;
 pub mod measured;
@@ -50,6 +52,7 @@ pub mod traffic;
 pub mod unit;
 pub mod verdict;
 
+mod bare;
 mod consistency;
 mod section;
 mod tree;
@@ -59,6 +62,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use beside::{Allowance, Beside};
 pub use expect::{Expectation, PathKind};
 pub use host::{Host, Knowledge, Role};
 pub use measured::Measured;

@@ -8,7 +8,7 @@ use std::thread;
 
 use serde::Serialize;
 use stead_rig::RigError;
-use stead_rig::run::{Played, play};
+use stead_rig::run::{Played, Player, play};
 use stead_rig::scenario::{Scenario, WorldKind};
 
 use super::terminal::{Look, Terminal, bar};
@@ -84,12 +84,13 @@ fn sweep_one(
 ) -> Result<Vec<Played>, RigError> {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let found = Mutex::new(Ok(Vec::new()));
+    let player = Player::new(scenario, WorldKind::Sim);
     let work = || loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= arguments.seeds {
             return;
         }
-        let played = play(scenario, WorldKind::Sim, arguments.first + number).map_err(unplayed(scenario));
+        let played = player.play(arguments.first + number).map_err(unplayed(scenario));
         let count = done.fetch_add(1, Ordering::Relaxed) + 1;
         let drawn = bar(count, arguments.seeds, 30);
         terminal.progress(&format!("  {} {drawn} {count} of {}", scenario.stem(), arguments.seeds));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::expect::{AtHost, Between, OfTraffic};
 use super::mistake::{Found, Place};
-use super::{Deed, Event, Expectation, Role, Scenario};
+use super::{Beside, Deed, Event, Expectation, Role, Scenario};
 
 pub(super) fn check(scenario: &Scenario, found: &Found) {
     let check = Check { scenario, found };
@@ -123,6 +123,7 @@ impl Check<'_> {
             let place = line(row.line());
             match row {
                 Expectation::Traffic(row) => self.of_traffic(place, row),
+                Expectation::Beside(row) => self.beside(place, row),
                 Expectation::Between(row) => self.between(place, row),
                 Expectation::Host(AtHost { host, .. }) => {
                     if self.host(place, host) {
@@ -146,6 +147,44 @@ impl Check<'_> {
         if (row.lost.is_some() || row.duplicated.is_some()) && traffic.kind.is_tcp() {
             let problem = "TCP loses and doubles nothing that an application could count".to_owned();
             self.found.plain(place, problem, "`intact` or `survives`");
+        }
+    }
+
+    fn beside(&self, place: Place, row: &Beside) {
+        let Some(traffic) = self.scenario.traffic.iter().find(|traffic| traffic.name == row.traffic) else {
+            let names = self.scenario.traffic.iter().map(|traffic| traffic.name.as_str());
+            self.found.unknown(place, "traffic", &row.traffic, names);
+            return;
+        };
+        let say = |problem: String, expected| self.found.plain(place, problem, expected);
+        if row.lost.is_some() && traffic.kind.is_tcp() {
+            say("TCP loses nothing that an application could count".to_owned(), "`stall` or `rate`");
+        }
+        if row.rate.is_some() && !traffic.kind.fills_the_line() {
+            say(format!("{} sends at a rate of its own", row.traffic), "`rate` of a tcp-bulk");
+        }
+        if row.stall.is_none() && (row.seeds.is_some() || !row.settles.is_zero()) {
+            say("`seeds` and `settles` are about a stall".to_owned(), "`stall` besides");
+        }
+        for name in [&traffic.from, &traffic.to] {
+            if self.role(name) == Some(Role::Bare) {
+                say(format!("{name} is bare already"), "traffic between hosts with a tunnel");
+            }
+            if self.scenario.hosts.get(name).is_some_and(|host| host.at.is_empty()) {
+                say(
+                    format!("bare hosts stay where they are, and {name} is nowhere"),
+                    "a network in the beginning",
+                );
+            }
+        }
+        let mut prefixes = BTreeSet::new();
+        for network in self.scenario.networks.values() {
+            if network.v4.is_some_and(|prefix| !prefixes.insert(prefix.to_string())) {
+                say(
+                    "bare hosts are without NAT, and two networks have the same prefix".to_owned(),
+                    "networks with prefixes of their own",
+                );
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::beside::Beside;
 use super::section::Section;
 
 /// One row of `expect`: everything in it must hold; what is absent is not asked.
@@ -9,6 +10,8 @@ use super::section::Section;
 pub enum Expectation {
     /// Of one traffic.
     Traffic(OfTraffic),
+    /// Of one traffic beside the same traffic of bare hosts.
+    Beside(Beside),
     /// Between two hosts.
     Between(Between),
     /// At one host.
@@ -93,6 +96,7 @@ impl Expectation {
     pub const fn line(&self) -> usize {
         match self {
             Self::Traffic(OfTraffic { line, .. })
+            | Self::Beside(Beside { line, .. })
             | Self::Between(Between { line, .. })
             | Self::Host(AtHost { line, .. }) => *line,
         }
@@ -102,6 +106,9 @@ impl Expectation {
         let line = section.place.line;
         let name = |key| section.word(key, "a name");
         let expectation = match (section.has("traffic"), section.has("between"), section.has("host")) {
+            (true, false, false) if section.has("beside") => {
+                name("traffic").map(|traffic| Self::Beside(Beside::read(section, traffic)))
+            }
             (true, false, false) => name("traffic").map(|traffic| {
                 Self::Traffic(OfTraffic {
                     traffic,
@@ -136,7 +143,8 @@ impl Expectation {
                 return None;
             }
         };
-        if section.words().count() == 1 {
+        let asks_nothing = matches!(&expectation, Some(Self::Beside(row)) if row.is_empty());
+        if section.words().count() == 1 || asks_nothing {
             let problem = "the row expects nothing".to_owned();
             section.found.plain(section.place, problem, "at least one thing that must hold");
         }

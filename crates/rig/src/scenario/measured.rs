@@ -3,6 +3,7 @@
 //! Times are counted from the scenario's beginning, on the world's own clock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -23,6 +24,10 @@ pub struct Measured {
     pub dark: Vec<Dark>,
     /// What must never happen, whatever is expected, and did.
     pub impossible: Vec<String>,
+    /// What bare hosts saw on the same lines, if a row compares with them: with the same seed, then with each of the
+    /// seeds that a row asks for.
+    #[serde(skip)]
+    pub bare: Vec<Arc<Self>>,
     /// When the world stopped looking.
     pub ended: Duration,
     /// Lines for people who look for the cause of a failure: logs, a packet diagram, a command.

@@ -115,6 +115,48 @@ fn what_is_impossible_is_refused() {
 }
 
 #[test]
+fn a_row_beside_bare_says_how_much_worse_a_traffic_may_be() {
+    let row = "{ traffic: call, beside: bare, lost: 0.5%, stall: 60ms, settles: 2s }";
+    let scenario = parsed(&WHOLE.replace("{ traffic: call, lost: 15 }", row));
+    let Expectation::Beside(row) = &scenario.expect[2] else { panic!("{:?}", scenario.expect[2]) };
+    assert_eq!(
+        (row.lost, row.stall),
+        (Some(unit::Share(5000)), Some(Allowance::More(Duration::from_millis(60))))
+    );
+    assert_eq!(row.settles, Duration::from_secs(2));
+    let row = "{ traffic: shell, beside: bare, stall: 1.2x, seeds: 20 }";
+    let scenario = parsed(&WHOLE.replace("{ traffic: call, lost: 15 }", row));
+    assert_eq!((scenario.has_bare_twin(), scenario.bare_seeds()), (true, 20));
+}
+
+#[test]
+fn nonsense_beside_bare_is_refused() {
+    let said = |row: &str| said("{ traffic: call, lost: 15 }", row);
+    assert!(said("{ traffic: call, beside: naked, lost: 1% }").contains("expected one of: bare"));
+    assert!(said("{ traffic: call, beside: bare, lost: 15 }").contains("expected a share"));
+    assert!(said("{ traffic: call, beside: bare, stall: 60 }").contains("or a factor such as 1.2x"));
+    assert!(said("{ traffic: call, beside: bare }").contains("expects nothing"));
+    assert!(said("{ traffic: call, beside: bare, rate: 0.9x }").contains("a rate of its own"));
+    assert!(said("{ traffic: shell, beside: bare, lost: 1% }").contains("TCP loses nothing"));
+    assert!(said("{ traffic: call, beside: bare, lost: 1%, seeds: 20 }").contains("about a stall"));
+    assert!(said("{ traffic: call, beside: bare, lost: 1%, opens: 2s }").contains("`opens`"));
+}
+
+#[test]
+fn the_bare_twin_has_no_tunnel_no_service_no_nat_and_stays_where_it_is() {
+    let row = "{ traffic: call, beside: bare, lost: 1% }";
+    let twin = parsed(&WHOLE.replace("{ traffic: call, lost: 15 }", row)).bare_twin();
+    assert!(twin.hosts.values().all(|host| host.role == Role::Bare) && !twin.hosts.contains_key("s"));
+    assert!(twin.networks.values().all(|network| network.nat == Nat::None));
+    assert!(
+        matches!(&twin.timeline[..], [Event { deed: Deed::ChangeLink { .. }, .. }]),
+        "{:?}",
+        twin.timeline
+    );
+    assert_eq!((twin.traffic.len(), twin.has_bare_twin()), (3, false));
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     let text = WHOLE.replace("dark: 300ms", "dark: x").replace("lost: 15", "lost: x");
     let mistakes = Scenario::parse(Path::new("whole.yaml"), &text).unwrap_err();

@@ -27,6 +27,24 @@ impl fmt::Display for Share {
     }
 }
 
+/// So many times as much, in thousandths.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Factor(pub u32);
+
+impl Factor {
+    /// As a number.
+    #[must_use]
+    pub fn value(self) -> f64 {
+        f64::from(self.0) / f64::from(THOUSANDTHS)
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.value())
+    }
+}
+
 /// Bits per second.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Rate(pub u64);
@@ -75,6 +93,13 @@ pub fn share(text: &str) -> Option<Share> {
     (0.0..=100.0).contains(&number).then(|| Share((number * f64::from(PERCENT)).round() as u32))
 }
 
+/// `1.2x`, `0.9x`.
+pub fn factor(text: &str) -> Option<Factor> {
+    let number: f64 = text.strip_suffix('x')?.parse().ok()?;
+    let fits = number > 0.0 && number <= 1000.0;
+    fits.then(|| Factor((number * f64::from(THOUSANDTHS)).round() as u32))
+}
+
 /// `50mbit`, `500kbit`, `1gbit`: bits per second.
 pub fn rate(text: &str) -> Option<Rate> {
     let (number, unit) = split(text)?;
@@ -95,9 +120,11 @@ fn split(text: &str) -> Option<(u64, &str)> {
 pub(super) const DURATION: &str = "a whole number with ms, s, m or h, such as 300ms";
 pub(super) const BYTES: &str = "a whole number with kB, MB, GB, KiB, MiB or GiB, such as 20MB";
 pub(super) const SHARE: &str = "a share between 0% and 100%, such as 0.5%";
+pub(super) const FACTOR: &str = "a factor with an x behind it, such as 0.9x";
 pub(super) const RATE: &str = "a whole number with kbit, mbit or gbit (per second), such as 50mbit";
 
 const WHOLE: u32 = 1_000_000;
+const THOUSANDTHS: u32 = 1_000;
 const PERCENT: u32 = WHOLE / 100;
 
 #[cfg(test)]
@@ -111,6 +138,10 @@ mod tests {
         assert_eq!((bytes("20MB"), bytes("64KiB"), bytes("7")), (Some(20_000_000), Some(65_536), Some(7)));
         assert_eq!((share("1%"), share("0.5%")), (Some(Share(10_000)), Some(Share(5_000))));
         assert_eq!(rate("50mbit"), Some(Rate(50_000_000)));
+        assert_eq!(
+            (factor("1.2x"), factor("0x"), factor("1.2"), factor("-1x")),
+            (Some(Factor(1200)), None, None, None)
+        );
         for text in ["", "5", "ms", "-1s", "1.5s", "5 s", "99999999999999999999s"] {
             assert_eq!(duration(text), None, "{text}");
         }

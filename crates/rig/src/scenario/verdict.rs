@@ -1,10 +1,13 @@
 //! Whether what was measured is what was expected.
 
 mod back;
+mod beside;
 
 use std::time::Duration;
 
 use serde::Serialize;
+
+pub use beside::{Losses, rate};
 
 use super::expect::{AtHost, Between, OfTraffic};
 use super::measured::{Dark, End, Measured, PairMeasured, TrafficMeasured};
@@ -30,6 +33,7 @@ pub fn judge(scenario: &Scenario, measured: &Measured) -> Vec<Verdict> {
     for row in &scenario.expect {
         match row {
             Expectation::Traffic(row) => judge.traffic(row),
+            Expectation::Beside(row) => judge.beside(row),
             Expectation::Between(row) => judge.between(row),
             Expectation::Host(row) => judge.host(row),
         }
@@ -54,16 +58,38 @@ pub fn stall_within(
     world: &Measured,
     time: (Duration, Duration),
 ) -> Option<Duration> {
+    let gaps = gaps(traffic, measured, world)?;
+    let dark = lights_out(&world.dark, [&traffic.from, &traffic.to]);
+    let touching = gaps.filter(|(from, to)| *to > time.0 && *from < time.1);
+    Some(touching.map(|gap| without(gap, &dark)).max().unwrap_or_default())
+}
+
+/// As [`stall`], of the gaps that touch none of some times.
+fn stall_apart(
+    traffic: &Traffic,
+    measured: &TrafficMeasured,
+    world: &Measured,
+    apart: &[(Duration, Duration)],
+) -> Option<Duration> {
+    let gaps = gaps(traffic, measured, world)?;
+    let dark = lights_out(&world.dark, [&traffic.from, &traffic.to]);
+    let touches = |gap: &(Duration, Duration)| apart.iter().any(|(from, to)| gap.1 > *from && gap.0 < *to);
+    Some(gaps.filter(|gap| !touches(gap)).map(|gap| without(gap, &dark)).max().unwrap_or_default())
+}
+
+/// The gaps between arrivals, and the one after the last; none if nothing ever arrived.
+fn gaps<'a>(
+    traffic: &Traffic,
+    measured: &'a TrafficMeasured,
+    world: &Measured,
+) -> Option<impl Iterator<Item = (Duration, Duration)> + use<'a>> {
     let last = measured.arrivals.last?;
     let silent_until = match traffic.kind {
         Kind::UdpTicker { lasts, .. } => traffic.start + lasts,
         Kind::TcpTicker { .. } | Kind::TcpBulk { .. } => measured.over.unwrap_or(world.ended),
     };
-    let dark = lights_out(&world.dark, [&traffic.from, &traffic.to]);
     let open = Some((last, silent_until)).filter(|(from, to)| from < to);
-    let gaps = measured.arrivals.gaps.iter().copied().chain(open);
-    let touching = gaps.filter(|(from, to)| *to > time.0 && *from < time.1);
-    Some(touching.map(|gap| without(gap, &dark)).max().unwrap_or_default())
+    Some(measured.arrivals.gaps.iter().copied().chain(open))
 }
 
 /// When one of the two was dark: in order, and nothing twice.

@@ -76,3 +76,27 @@ fn what_did_not_hold_comes_with_a_log_and_a_diagram() {
     let met = crate::run::play(&scenario(FIGURE_8), WorldKind::Sim, 3).unwrap();
     assert!(met.held && met.measured.notes.is_empty(), "{:?}", met.verdicts);
 }
+
+#[test]
+fn a_traffic_is_judged_beside_the_same_traffic_of_bare_hosts() {
+    let rows = |stall| {
+        format!(
+            "  - {{ traffic: call, beside: bare, lost: 0.5%, stall: 1s }}
+  - {{ traffic: file, beside: bare, rate: 0.9x }}
+  - {{ traffic: shell, beside: bare, stall: {stall}, seeds: 3, settles: 1s }}
+"
+        )
+    };
+    let played =
+        |stall| crate::run::play(&scenario(&(FIGURE_8.to_owned() + &rows(stall))), WorldKind::Sim, 1);
+    let held = played("400ms").unwrap();
+    assert!(held.held, "{:#?}", held.verdicts);
+    assert_eq!(held.measured.bare.len(), 4, "one with the same seed, three for the worst");
+    assert!(held.measured.bare.iter().all(|twin| twin.pairs.is_empty() && twin.dark.is_empty()));
+    // With this seed the line takes a keystroke; with those of the bare hosts it takes none.
+    let missed: Vec<_> = played("1x").unwrap().verdicts.into_iter().filter(|verdict| !verdict.held).collect();
+    assert!(
+        matches!(&missed[..], [only] if only.expected.starts_with("shell stalls for bare's")),
+        "{missed:#?}"
+    );
+}
