@@ -81,7 +81,7 @@ impl Node {
     /// An inner packet from the TUN that the packet path could not send by itself.
     pub fn handle_packet(&mut self, packet: &[u8], now: Instant) {
         let path = Arc::clone(&self.ground.path);
-        match path.outbound(&mut FlowCursor::default(), packet, (1, packet.len()), now) {
+        match path.outbound_at_node(packet, now) {
             Outbound::Send(mut grant) => {
                 let mut message = crate::peer::layout(packet, path.mtu());
                 grant.seal(&mut message);

@@ -47,7 +47,24 @@ impl PacketPath {
         &self,
         cursor: &mut FlowCursor,
         packet: &[u8],
+        counts: (u32, usize),
+        now: Instant,
+    ) -> Outbound {
+        self.judge(cursor, packet, counts, Asker::Worker, now)
+    }
+
+    /// As [`outbound`](Self::outbound), for a packet that has reached the node already: its sender is told by the node
+    /// where it does not fit, and that was rationed when a worker asked.
+    pub(crate) fn outbound_at_node(&self, packet: &[u8], now: Instant) -> Outbound {
+        self.judge(&mut FlowCursor::default(), packet, (1, packet.len()), Asker::Node, now)
+    }
+
+    fn judge(
+        &self,
+        cursor: &mut FlowCursor,
+        packet: &[u8],
         (packets, longest): (u32, usize),
+        asker: Asker,
         now: Instant,
     ) -> Outbound {
         let Ok(headers) = IpHeaders::parse(packet) else {
@@ -70,7 +87,7 @@ impl PacketPath {
         }
         let (Some(session), Some(active)) = (&way.session, &way.active) else { return Outbound::Hold };
         if longest > way.longest || headers.tcp.is_some_and(|flags| flags.syn) {
-            match self.fits(&departure, lane, way.longest, now) {
+            match self.fits(&departure, (lane, asker), way.longest, now) {
                 Fit::Fits => {}
                 Fit::Cut => return Outbound::Hold,
                 Fit::Shorter => return Outbound::Shorten(way.longest),
@@ -164,7 +181,13 @@ impl PacketPath {
 
     /// What becomes of a packet that may be too long, or may ask for such.
     #[cold]
-    fn fits(&self, departure: &Departure<'_>, lane: &Lane, longest: usize, now: Instant) -> Fit {
+    fn fits(
+        &self,
+        departure: &Departure<'_>,
+        (lane, asker): (&Lane, Asker),
+        longest: usize,
+        now: Instant,
+    ) -> Fit {
         let Departure { packet, headers, .. } = departure;
         let fits = departure.longest <= longest && !tcp::invites_longer(packet, headers, longest);
         match fits {
@@ -172,10 +195,19 @@ impl PacketPath {
             false if departure.packets > 1 && headers.tcp.is_some() => Fit::Shorter,
             false if cut::is_cuttable(packet, headers) || headers.tcp.is_some() => Fit::Cut,
             // The node tells the sender, if it was not told just now.
-            false if lane.notice_too_long(now) => Fit::Cut,
+            false if asker == Asker::Node || lane.notice_too_long(now) => Fit::Cut,
             false => Fit::Never,
         }
     }
+}
+
+/// Who asks how a packet leaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asker {
+    /// A worker, which gives to the node what it cannot send.
+    Worker,
+    /// The node, which nothing is given to any more.
+    Node,
 }
 
 /// Whether packets fit their path.

@@ -62,6 +62,7 @@ fn an_idle_pair_is_silent_for_an_hour_after_its_last_proof() {
 fn a_path_that_falls_silent_is_doubted_within_a_second_and_packets_are_held() {
     for delay in [1, 10, 50, 100] {
         let (mut world, alice, bob) = World::connected_pair();
+        world.prompt = true;
         world.delay = ms(delay);
         converse(&mut world, (alice, bob), secs(15));
         let silent = world.now;

@@ -34,6 +34,7 @@ fn figure_9_one_update_one_acknowledgement_and_both_resume() {
 #[test]
 fn the_migrator_resumes_after_one_round_trip_and_the_non_migrator_half_a_one_later() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     let moved = world.now;
     world.move_to(bob, &["10.7.0.2"]);
     world.send(bob, alice, b"from the new place");

@@ -29,6 +29,7 @@ fn numbers(world: &World, host: HostId) -> Vec<u16> {
 #[test]
 fn nothing_leaves_while_suspended_on_order_and_what_was_held_goes_first() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     assert!(world.order(bob, Order::Suspend).changed);
     assert_eq!(world.status(bob).condition, ORDERED);
     let before = world.trace.len();
@@ -135,6 +136,7 @@ fn resumed_without_a_network_it_goes_on_when_there_is_one() {
 #[test]
 fn a_suspension_longer_than_the_session_costs_a_handshake_and_nothing_else() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     world.order(bob, Order::Suspend);
     world.send(bob, alice, b"held");
     world.run_for(secs(1200));
@@ -197,6 +199,7 @@ fn what_asks_us_meanwhile_is_counted_and_not_answered() {
 #[test]
 fn the_log_tells_of_both_orders() {
     let (mut world, _, bob) = World::connected_pair();
+    world.prompt = true;
     let before = world.happenings(bob).len();
     world.order(bob, Order::Suspend);
     world.run_for(secs(1));
@@ -213,6 +216,7 @@ fn the_log_tells_of_both_orders() {
 #[test]
 fn workers_send_nothing_before_all_that_was_held_has_left_the_node() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     world.order(bob, Order::Suspend);
     tick(&mut world, (bob, alice), 0, 10);
     world.order(bob, Order::Resume);

@@ -60,6 +60,7 @@ fn a_packet_sent_before_the_service_answered_is_held_and_arrives() {
 #[test]
 fn a_packet_for_a_peer_that_nobody_finds_is_given_up_in_time() {
     let (mut world, alice, _) = strangers(&[SERVICE]);
+    world.prompt = true;
     world.kill_service(0);
     let nobody = world.host(3, &["10.0.0.3"], vec![peer("bob", secret(9).public_key(), &[])]);
     world.send_packet(

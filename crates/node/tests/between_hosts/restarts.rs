@@ -65,6 +65,7 @@ fn updates_in_whatever_session_they_come_keep_their_order() {
 #[test]
 fn a_restarted_host_with_something_to_send_is_heard_at_once() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     world.run_for(secs(5));
     world.restart(bob);
     let restarted = world.now;
@@ -181,6 +182,7 @@ fn a_clock_that_jumps_by_a_day_fires_each_timer_once() {
 #[test]
 fn a_host_restarted_with_its_clock_set_back_is_asked_in_its_stead() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     world.run_for(secs(5));
     world.calendar_behind = secs(3600);
     world.restart(bob);

@@ -52,6 +52,7 @@ fn resent(world: &World, host: HostId) -> Vec<u64> {
 #[test]
 fn what_was_under_way_to_the_old_place_arrives_at_the_new_one_once_and_in_order() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     tick(&mut world, (alice, bob), 0..5, ms(5));
     world.move_to(bob, &["10.7.0.2"]);
     tick(&mut world, (alice, bob), 5..30, ms(5));
@@ -68,6 +69,7 @@ fn what_was_under_way_to_the_old_place_arrives_at_the_new_one_once_and_in_order(
 #[test]
 fn what_left_over_a_dead_link_leaves_again_after_the_move() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     world.loses = Box::new(|flight| flight.source == at("10.0.0.2"));
     tick(&mut world, (bob, alice), 0..8, ms(20));
     let moved = world.now;
@@ -100,6 +102,7 @@ fn both_lose_and_both_send_again_when_both_move() {
 #[test]
 fn more_than_a_window_goes_round_by_round_and_what_is_newer_waits() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     let long = |number: u8| [&[number][..], &[0; 1300]].concat();
     let firsts = |world: &World| -> Vec<u8> {
         let long = world.received(alice).into_iter().filter(|payload| payload.len() == 1301);
@@ -126,6 +129,7 @@ fn more_than_a_window_goes_round_by_round_and_what_is_newer_waits() {
 #[test]
 fn a_sender_that_goes_on_meanwhile_with_more_than_can_be_held_loses_nothing() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     world.loses = Box::new(|flight| flight.source == at("10.0.0.2"));
     (0..60).for_each(|_| world.send(bob, alice, &[0; 1300]));
     world.loses = Box::new(|_| false);

@@ -54,6 +54,7 @@ fn datagrams(world: &World, place: &str, from: usize) -> usize {
 #[test]
 fn a_second_network_is_proven_by_both_ends_when_it_comes_up() {
     let (mut world, alice, bob) = World::connected_pair();
+    world.prompt = true;
     let before = world.trace.len();
     world.attach_to(bob, &[HOME], &beside(&[PHONE]), Cause::Changed);
     world.run_for(ms(100));

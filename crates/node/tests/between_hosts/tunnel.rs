@@ -159,6 +159,7 @@ fn strangers_get_no_answer_whatever_they_send() {
 #[test]
 fn under_load_a_stranger_needs_a_cookie_and_a_real_peer_gets_through() {
     let (mut world, alice, bob) = World::pair();
+    world.prompt = true;
     world.loses = Box::new(|_| true);
     world.send(bob, alice, b"hello");
     let initiation = world.trace[0].datagram.clone();

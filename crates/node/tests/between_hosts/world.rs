@@ -6,6 +6,7 @@
 mod nat;
 mod seen;
 mod service;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +21,7 @@ use stead_wire::time::{Duration, Instant, UnixTime};
 
 pub(crate) use self::nat::{Mapping, Nat};
 use self::service::ServiceHost;
+use self::workers::Workers;
 use crate::wireguard::Plain;
 
 pub(crate) const PORT: u16 = 51820;
@@ -59,6 +61,7 @@ pub(crate) struct Further {
 
 struct Host {
     node: Node,
+    workers: Workers,
     peers: Vec<PeerSettings>,
     number: u8,
     secret: StaticSecret,
@@ -78,6 +81,9 @@ type Disorder = Box<dyn FnMut(&Flight) -> Vec<Duration>>;
 pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) delay: Duration,
+    /// Whether nodes read their workers' mail in the moment in which it was posted: for tests that count round trips to the
+    /// microsecond, or look at a node right after a packet was given to it.
+    pub(crate) prompt: bool,
     /// How far the calendar of hosts that start from now on is behind.
     pub(crate) calendar_behind: Duration,
     /// Says for each datagram whether the sender's own host refuses it, and says so.
@@ -148,6 +154,7 @@ impl World {
         Self {
             now: Instant::from_micros(1_000_000),
             delay: ms(10),
+            prompt: false,
             calendar_behind: Duration::ZERO,
             refuses: Box::new(|_| false),
             loses: Box::new(|_| false),
@@ -195,6 +202,7 @@ impl World {
     pub(crate) fn host(&mut self, number: u8, addresses: &[&str], peers: Vec<PeerSettings>) -> HostId {
         let node = self.new_node(number, &peers, number);
         self.hosts.push(Host {
+            workers: Workers::of(&node),
             node,
             peers,
             number,
@@ -234,6 +242,7 @@ impl World {
         let old = &self.hosts[host.0];
         let node = self.new_node(old.number, &old.peers, old.number + 100);
         let addresses: Vec<String> = old.addresses.iter().map(IpAddr::to_string).collect();
+        self.hosts[host.0].workers = Workers::of(&node);
         self.hosts[host.0].node = node;
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
         self.attach(host, &addresses, Cause::Start);
@@ -293,8 +302,10 @@ impl World {
 
     pub(crate) fn send_packet(&mut self, from: HostId, packet: &[u8]) {
         let now = self.now;
-        self.hosts[from.0].node.handle_packet(packet, now);
-        self.drain(from);
+        if let Some(transmit) = self.hosts[from.0].workers.depart(packet, now) {
+            self.put_out(from, vec![transmit]);
+        }
+        self.read_mail(from);
     }
 
     pub(crate) fn node(&mut self, host: HostId) -> &mut Node {
@@ -336,7 +347,7 @@ impl World {
         let end = self.now + duration;
         loop {
             let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
-            let timeouts = self.hosts.iter().map(|host| host.timeout);
+            let timeouts = self.hosts.iter().flat_map(|host| [host.timeout, host.workers.poll_timeout()]);
             let timeout = timeouts.chain(self.services.iter().map(|host| host.timeout)).flatten().min();
             let Some(next) = [arrival, timeout].into_iter().flatten().min().filter(|next| *next <= end)
             else {
@@ -356,6 +367,7 @@ impl World {
     fn fire(&mut self) {
         let now = self.now;
         self.fire_services();
+        (0..self.hosts.len()).map(HostId).for_each(|id| self.read_mail(id));
         let due: Vec<usize> = (0..self.hosts.len())
             .filter(|at| self.hosts[*at].timeout.is_some_and(|when| when <= now))
             .collect();
@@ -363,6 +375,16 @@ impl World {
             self.hosts[at].node.handle_timeout(now);
             self.drain(HostId(at));
             assert!(self.hosts[at].timeout.is_none_or(|next| next > now), "a timer that fired is over");
+        }
+    }
+
+    /// The node reads what its workers posted, if it is time.
+    fn read_mail(&mut self, id: HostId) {
+        let (now, prompt) = (self.now, self.prompt);
+        let Host { node, workers, .. } = &mut self.hosts[id.0];
+        if workers.poll_timeout().is_some_and(|at| prompt || at <= now) {
+            workers.read(node, now);
+            self.drain(id);
         }
     }
 
@@ -381,8 +403,10 @@ impl World {
         });
         let Some(owner) = owner else { return self.deliver_to_plain(flight) };
         let arrival = Arrival { source: flight.source, local: Some(flight.destination.ip()) };
-        self.hosts[owner].node.handle_datagram(arrival, &mut flight.datagram, self.now);
-        self.drain(HostId(owner));
+        let host = &mut self.hosts[owner];
+        let packet = host.workers.arrive(arrival, &mut flight.datagram, self.now);
+        host.received.extend(packet.map(|packet| (self.now, packet)));
+        self.read_mail(HostId(owner));
     }
 
     fn deliver_to_plain(&mut self, mut flight: Flight) {
@@ -408,8 +432,15 @@ impl World {
         host.timeout = host.node.drain(&mut out).map(|(at, _)| at);
         host.received.extend(out.packets.into_iter().map(|packet| (now, packet)));
         host.events.extend(out.events.into_iter().map(|event| (now, event)));
+        self.put_out(id, out.transmits);
+    }
+
+    /// What a host's node or worker sends, unless a filter of the host refuses.
+    fn put_out(&mut self, id: HostId, transmits: Vec<Transmit>) {
+        let now = self.now;
+        let host = &mut self.hosts[id.0];
         let mut flights = Vec::new();
-        for transmit in out.transmits {
+        for transmit in transmits {
             let local = transmit.local.or_else(|| {
                 host.addresses.iter().find(|ip| ip.is_ipv4() == transmit.remote.is_ipv4()).copied()
             });
