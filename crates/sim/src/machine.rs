@@ -4,6 +4,7 @@
 //! The world drives it through this trait alone, so a node, a plain WireGuard peer and a subscribe-notify
 //! service stand side by side.
 
+mod mailbox;
 mod node;
 mod service;
 mod wireguard;
@@ -20,8 +21,8 @@ use stead_wire::time::Instant;
 
 /// See the module's documentation.
 pub trait Machine {
-    /// A datagram from the underlay.
-    fn handle_datagram(&mut self, arrival: Arrival, datagram: &mut [u8], now: Instant);
+    /// Datagrams from the underlay that arrived together, in order.
+    fn handle_datagrams(&mut self, datagrams: Vec<(Arrival, Vec<u8>)>, now: Instant);
 
     /// An inner packet from the host's own stack.
     fn handle_packet(&mut self, packet: &[u8], now: Instant);

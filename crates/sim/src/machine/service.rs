@@ -17,8 +17,10 @@ impl ServiceMachine {
 }
 
 impl Machine for ServiceMachine {
-    fn handle_datagram(&mut self, arrival: Arrival, datagram: &mut [u8], now: Instant) {
-        self.0.handle_datagram(arrival, datagram, now);
+    fn handle_datagrams(&mut self, datagrams: Vec<(Arrival, Vec<u8>)>, now: Instant) {
+        for (arrival, mut datagram) in datagrams {
+            self.0.handle_datagram(arrival, &mut datagram, now);
+        }
     }
 
     fn handle_packet(&mut self, _packet: &[u8], _now: Instant) {

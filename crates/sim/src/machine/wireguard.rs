@@ -255,14 +255,16 @@ impl Peer {
 }
 
 impl Machine for WireguardMachine {
-    fn handle_datagram(&mut self, arrival: Arrival, datagram: &mut [u8], now: Instant) {
-        // What cannot be used is dropped without a word, as every implementation does.
-        let _used = match datagram.first() {
-            Some(1) => self.on_initiation(arrival.source, datagram, now),
-            Some(2) => self.on_response(arrival.source, datagram, now),
-            Some(4) => self.on_transport(arrival.source, datagram, now),
-            _ => None,
-        };
+    fn handle_datagrams(&mut self, datagrams: Vec<(Arrival, Vec<u8>)>, now: Instant) {
+        for (arrival, mut datagram) in datagrams {
+            // What cannot be used is dropped without a word, as every implementation does.
+            let _used = match datagram.first() {
+                Some(1) => self.on_initiation(arrival.source, &datagram, now),
+                Some(2) => self.on_response(arrival.source, &datagram, now),
+                Some(4) => self.on_transport(arrival.source, &mut datagram, now),
+                _ => None,
+            };
+        }
     }
 
     fn handle_packet(&mut self, packet: &[u8], now: Instant) {

@@ -185,9 +185,7 @@ impl World {
         if let Some(attachment) = attachment {
             machine.handle_attachment(attachment, now);
         }
-        for (arrival, mut datagram) in datagrams {
-            machine.handle_datagram(arrival, &mut datagram, now);
-        }
+        machine.handle_datagrams(datagrams, now);
         for packet in packets {
             machine.handle_packet(&packet, now);
         }
@@ -219,9 +217,9 @@ impl World {
         let host = &mut self.hosts[id.0];
         let paused = host.pause.is_some();
         let machine = host.machine.as_mut().ok_or(Drop::NotListening)?;
-        let mut bytes = datagram.payload.clone();
+        let bytes = datagram.payload.clone();
         if !paused {
-            machine.handle_datagram(arrival, &mut bytes, now);
+            machine.handle_datagrams(vec![(arrival, bytes)], now);
             return Ok(());
         }
         if host.waiting.datagrams.len() >= SOCKET_QUEUE {
