@@ -197,7 +197,7 @@ impl Peer {
             return;
         }
         match self.handshaking.sealing(turn.now).cloned() {
-            None => self.handshaking.begin(&self.every_target(turn), turn),
+            None => self.handshaking.begin_unless_answered(&self.every_target(turn), turn),
             Some(session) if self.migrator.unannounced() => {
                 self.announce(Some(Suspension::Moving), &session, turn);
             }

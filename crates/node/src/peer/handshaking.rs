@@ -55,6 +55,8 @@ pub(crate) struct Handshaking {
     countered: Option<Instant>,
     answered: Option<Answered>,
     awaited: Option<SessionIndex>,
+    /// When we ask for a session ourselves unless the peer has confirmed one.
+    postponed: Option<Instant>,
     completed: u64,
     completed_at: Option<Instant>,
 }
@@ -82,6 +84,7 @@ impl Handshaking {
             countered: None,
             answered: None,
             awaited: None,
+            postponed: None,
             completed: 0,
             completed_at: None,
         }
@@ -131,6 +134,7 @@ impl Handshaking {
 
     /// Takes back whatever is asked: no answer is waited for any more.
     pub(crate) fn abandon(&mut self, turn: &mut Turn<'_>) {
+        self.postponed = None;
         if let Some(flight) = self.flight.take() {
             turn.flights.remove(&flight.initiator.index());
         }
@@ -180,7 +184,7 @@ impl Handshaking {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let flight = self.flight.as_ref().map(Flight::poll_timeout);
-        [flight, self.keypairs.poll_timeout()].into_iter().flatten().min()
+        [flight, self.postponed, self.keypairs.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Sends an unanswered initiation again, at `targets` as they are now, and ends sessions past their life. If
@@ -189,6 +193,9 @@ impl Handshaking {
     pub(crate) fn handle_timeout(&mut self, targets: &[Target], often: bool, turn: &mut Turn<'_>) -> bool {
         for ended in self.keypairs.expire(turn.now) {
             turn.path.forget(ended);
+        }
+        if self.postponed.take_if(|at| *at <= turn.now).is_some() && self.sealing(turn.now).is_none() {
+            self.begin(targets, turn);
         }
         let Some(flight) = self.flight.as_mut() else { return false };
         flight.repeat(turn);

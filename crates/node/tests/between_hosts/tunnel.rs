@@ -1,6 +1,6 @@
 //! The tunnel between two nodes that stay where they are: handshakes, rekeys, keepalives, strangers.
 
-use crate::world::{World, at, ms, peer, secret, secs, udp};
+use crate::world::{HostId, World, at, ms, peer, secret, secs, udp};
 use stead_node::{Condition, Discard, PeerKind};
 use stead_wire::time::Duration;
 
@@ -188,4 +188,39 @@ fn the_same_seed_gives_the_same_trace_byte_for_byte() {
         world.trace
     };
     assert_eq!(run(), run());
+}
+
+/// Bob's first packet is at alice's application, and her node has not yet read that this confirms the session.
+fn until_heard(world: &mut World, host: HostId) {
+    while world.received(host).is_empty() {
+        world.run_for(Duration::from_micros(10));
+    }
+}
+
+#[test]
+fn an_application_that_answers_before_the_node_has_seen_the_session_confirmed_starts_no_handshake() {
+    let (mut world, alice, bob) = World::pair();
+    world.send(bob, alice, b"hello");
+    until_heard(&mut world, alice);
+    world.send(alice, bob, b"hello yourself");
+    world.run_for(secs(1));
+
+    assert_eq!(world.texts(bob, 0), ["hello yourself"]);
+    assert_eq!(world.initiations(), 1, "bob's");
+}
+
+#[test]
+fn a_host_whose_response_was_lost_asks_for_a_session_itself_after_a_quarter_of_a_second() {
+    let (mut world, alice, bob) = World::pair();
+    world.send(bob, alice, b"hello");
+    world.loses = Box::new(|flight| flight.datagram[0] == 2);
+    world.run_for(ms(12));
+    world.loses = Box::new(|_| false);
+    world.send(alice, bob, b"early");
+    let asked = world.now;
+    world.run_for(secs(1));
+
+    assert_eq!(world.texts(bob, 0), ["early"]);
+    let took = *world.received_at(bob).last().unwrap() - asked;
+    assert!(took < ms(300), "{took:?}");
 }

@@ -11,13 +11,17 @@ use stead_noise::twin::TwinKeys;
 use stead_wire::message::SessionIndex;
 use stead_wire::time::{Duration, Instant};
 
-use super::Handshaking;
+use super::{Handshaking, Target};
 use crate::drops::Discard;
 use crate::notice::Arrival;
 use crate::turn::Turn;
 
 /// Initiations of one peer closer together than this are not answered (WireGuard paper §5.1, 50 per second).
 const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long the first message of a session that we responded to is waited for before we ask for a session ourselves:
+/// longer than most round trips, and shorter than anybody at a keyboard notices where the response was lost.
+const CONFIRMATION: Duration = Duration::from_millis(250);
 
 /// The last initiation we answered.
 pub(super) struct Answered {
@@ -75,6 +79,16 @@ impl Handshaking {
         self.twin.begin(index, twin);
         self.answered = Some(Answered { at: turn.now, session: index, to: arrival });
         Ok(())
+    }
+
+    /// Asks for a session at every one of `targets`, but not while the peer's first message in the session that we have
+    /// just responded to may be under way: the two handshakes would cross, and one of them be an orphan.
+    pub(crate) fn begin_unless_answered(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
+        let answered = self.answered.as_ref().filter(|answered| self.awaited == Some(answered.session));
+        match answered.map(|answered| answered.at + CONFIRMATION).filter(|until| *until > turn.now) {
+            Some(until) => self.postponed = Some(until),
+            None => self.begin(targets, turn),
+        }
     }
 
     /// A message of a session that perhaps waited for its first: then it is in use from now on.
