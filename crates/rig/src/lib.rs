@@ -47,6 +47,7 @@ pub mod report;
 pub mod requirements;
 pub mod run;
 pub mod scenario;
+pub mod soak;
 #[cfg(target_os = "linux")]
 pub mod statistics;
 mod steady;

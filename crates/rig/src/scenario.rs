@@ -54,6 +54,7 @@ pub mod verdict;
 
 mod bare;
 mod consistency;
+mod print;
 mod section;
 mod tree;
 

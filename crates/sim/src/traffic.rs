@@ -8,6 +8,7 @@ mod tick;
 mod udp;
 
 use core::net::SocketAddr;
+use std::collections::BTreeMap;
 
 use stead_wire::time::{Duration, Instant};
 
@@ -85,6 +86,8 @@ pub struct Outcome {
     pub reordered: u64,
     /// Whether something arrived that was not sent.
     pub corrupt: bool,
+    /// Datagrams that have not arrived: their numbers, and when each was sent, since the beginning of the world.
+    pub missing: BTreeMap<u64, Duration>,
     /// When something arrived, since the beginning of the world, in order; one entry per moment.
     pub arrivals: Vec<Duration>,
     /// When the receiver saw the sender's end.

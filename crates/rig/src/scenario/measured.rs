@@ -52,6 +52,9 @@ pub struct TrafficMeasured {
     pub start: Duration,
     /// When what arrived.
     pub arrivals: Arrivals,
+    /// When each datagram was sent that never arrived, in order.
+    #[serde(skip)]
+    pub losses: Vec<Duration>,
     /// When the receiving application saw the end.
     pub over: Option<Duration>,
 }

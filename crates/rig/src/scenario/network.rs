@@ -106,11 +106,16 @@ pub const QUEUE: Duration = Duration::from_millis(100);
 /// What a row changes about a line; the rest stays.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct LinkChange {
-    up: WayChange,
-    down: WayChange,
+    pub(crate) up: WayChange,
+    pub(crate) down: WayChange,
 }
 
 impl LinkChange {
+    /// The same change of both directions.
+    pub(crate) const fn both(change: WayChange) -> Self {
+        Self { up: change, down: change }
+    }
+
     /// Makes the change.
     pub fn apply(&self, link: &mut Link) {
         self.up.apply(&mut link.up);
@@ -127,15 +132,16 @@ impl LinkChange {
     }
 }
 
+/// What a row changes about one direction; `None` changes nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct WayChange {
-    delay: Option<Duration>,
-    jitter: Option<Duration>,
-    loss: Option<Share>,
-    reorder: Option<Share>,
-    duplicate: Option<Share>,
-    rate: Option<Rate>,
-    mtu: Option<u32>,
+pub(crate) struct WayChange {
+    pub(crate) delay: Option<Duration>,
+    pub(crate) jitter: Option<Duration>,
+    pub(crate) loss: Option<Share>,
+    pub(crate) reorder: Option<Share>,
+    pub(crate) duplicate: Option<Share>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) mtu: Option<u32>,
 }
 
 impl WayChange {

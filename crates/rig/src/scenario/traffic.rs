@@ -59,6 +59,13 @@ impl Kind {
         !matches!(self, Self::UdpTicker { .. })
     }
 
+    /// Makes it send for no longer than `lasts`, if it has a time of its own.
+    pub(crate) fn end_by(&mut self, longest: Duration) {
+        if let Self::TcpTicker { lasts, .. } | Self::UdpTicker { lasts, .. } = self {
+            *lasts = longest.min(*lasts);
+        }
+    }
+
     /// How long it sends by its own plan; a transfer has none.
     #[must_use]
     pub const fn lasts(self) -> Option<Duration> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ impl Datagrams {
         let client = socket(&line.client, any)?;
         // Without a route the kernel refuses to connect; until there is one, sending fails alike.
         client.connect(target).map_err(RigError::io(format!("{}: connect", line.client.name())))?;
-        let shared = Arc::new(Shared { stop: AtomicBool::new(false), sent: AtomicU64::new(0) });
+        let shared = Arc::new(Shared::default());
         let (to_sender, to_receiver) = (Arc::clone(&shared), Arc::clone(&shared));
         let (sender, receiver) = match self.direction {
             Direction::ToServer => (
@@ -61,7 +61,7 @@ impl Datagrams {
         let mut datagram = vec![0; self.size.max(Tick::LENGTH)];
         let mut next = Instant::now();
         while !shared.stopped() {
-            let number = shared.sent.fetch_add(1, Ordering::Relaxed);
+            let number = shared.note_sent(Instant::now());
             datagram[..Tick::LENGTH].copy_from_slice(&Tick { number, sent_micros: 0 }.encode());
             // A host that is nowhere cannot send; what it meant to send then is lost like any other.
             let _lost = socket.send(&datagram);
@@ -105,11 +105,22 @@ impl DatagramsRun {
     /// # Errors
     /// What the receiving socket met.
     pub fn finish_with_timeline(self) -> Result<(DatagramsReport, Timeline), RigError> {
+        self.finish_with_losses().map(|(report, timeline, _)| (report, timeline))
+    }
+
+    /// As [`finish_with_timeline`](Self::finish_with_timeline), and when each datagram was sent that never arrived.
+    ///
+    /// # Errors
+    /// What the receiving socket met.
+    pub fn finish_with_losses(self) -> Result<(DatagramsReport, Timeline, Vec<Instant>), RigError> {
         self.shared.stop.store(true, Ordering::Relaxed);
         let _panicked = self.sender.join();
         let seen = self.receiver.join().unwrap_or_else(|_| Err(io::Error::other("panicked")));
         let seen = seen.map_err(RigError::io("receive datagrams"))?;
-        let sent = self.shared.sent.load(Ordering::Relaxed);
+        let sent_at = self.shared.sent_at();
+        let lost = (0..).zip(sent_at.iter()).filter(|(number, _)| !seen.numbers.contains(number));
+        let losses: Vec<Instant> = lost.map(|(_, at)| *at).collect();
+        let sent = sent_at.len() as u64;
         let received = seen.numbers.len() as u64;
         let report = DatagramsReport {
             sent,
@@ -119,7 +130,7 @@ impl DatagramsRun {
             reordered: seen.reordered,
             longest_gaps: seen.timeline.longest_gaps(8),
         };
-        Ok((report, seen.timeline))
+        Ok((report, seen.timeline, losses))
     }
 }
 
@@ -140,13 +151,25 @@ pub struct DatagramsReport {
     pub longest_gaps: Vec<Gap>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
-    sent: AtomicU64,
+    /// When each datagram was sent; its place is its number.
+    sent_at: Mutex<Vec<Instant>>,
 }
 
 impl Shared {
+    /// Gives the datagram that is sent now its number.
+    fn note_sent(&self, now: Instant) -> u64 {
+        let mut sent_at = self.sent_at();
+        sent_at.push(now);
+        sent_at.len() as u64 - 1
+    }
+
+    fn sent_at(&self) -> MutexGuard<'_, Vec<Instant>> {
+        self.sent_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

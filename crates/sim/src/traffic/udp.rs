@@ -40,6 +40,7 @@ impl UdpFlow {
             let socket = stack.udp(sending.socket);
             // What finds no room, or no route, is lost like any other.
             let _lost = socket.send_slice(&tick::encode(self.outcome.sent), sending.remote);
+            self.outcome.missing.insert(self.outcome.sent, since_origin(now));
             self.outcome.sent += 1;
             // A sender that slept does not catch up.
             sending.next = (sending.next + self.every).max(now);
@@ -59,6 +60,7 @@ impl UdpFlow {
                 self.outcome.reordered += 1;
             }
             if self.seen.insert(number) {
+                self.outcome.missing.remove(&number);
                 self.outcome.received += 1;
                 self.outcome.arrived(since_origin(now));
             } else {

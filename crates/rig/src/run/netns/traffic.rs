@@ -87,7 +87,7 @@ fn call(
 ) -> Result<TrafficMeasured, RigError> {
     let run = Datagrams { interval: every, ..Datagrams::default() }.start(line)?;
     clock.sleep_until((traffic.start + lasts).min(clock.ends));
-    let (report, timeline) = run.finish_with_timeline()?;
+    let (report, timeline, losses) = run.finish_with_losses()?;
     Ok(TrafficMeasured {
         end: End::Closed,
         sent: report.sent,
@@ -95,6 +95,7 @@ fn call(
         duplicated: report.duplicates,
         correct: true,
         arrivals: arrivals(&timeline, clock),
+        losses: losses.into_iter().map(|at| clock.at(at)).collect(),
         over: Some(clock.now()),
         ..TrafficMeasured::default()
     })

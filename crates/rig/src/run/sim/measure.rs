@@ -50,6 +50,7 @@ fn traffic_measured(traffic: &Traffic, world: &World, number: usize) -> TrafficM
         correct: !outcome.corrupt,
         start: traffic.start,
         arrivals,
+        losses: outcome.missing.values().copied().collect(),
         over: outcome.over,
     }
 }
