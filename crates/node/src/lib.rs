@@ -33,7 +33,9 @@ pub use node::{
 };
 pub use notice::{Arrival, Notice, Sighting, Transmit};
 pub use packet_path::{Arrivals, FlowCursor, Grant, Inbound, Outbound, PacketPath, Verdict};
-pub use peer::{Condition, PathStatus, PeerKind, PeerStatus, Refusal, ResumptionStatus, StandbyStatus};
+pub use peer::{
+    Condition, PathStatus, PeerKind, PeerStatus, Refusal, ResumptionStatus, StandbyStatus, Suspensions,
+};
 pub use proxy::{RelayedStatus, ServiceStatus};
 pub use relay::RelayAddress;
 pub use ring::{Chunk, LONGEST_ROW};

@@ -59,7 +59,7 @@ pub use self::refusal::Refusal;
 pub use self::resumption::ResumptionStatus;
 pub(crate) use self::sealing::{plain as layout, send};
 pub use self::standby::StandbyStatus;
-pub use self::status::{Condition, PathStatus, PeerStatus};
+pub use self::status::{Condition, PathStatus, PeerStatus, Suspensions};
 pub(crate) use self::whereabouts::{Sought, Whereabouts};
 
 /// See the module's documentation.
@@ -78,6 +78,7 @@ pub(crate) struct Peer {
     stage: Stage,
     resumption: Resumption,
     suspended: Option<(Suspension, Instant)>,
+    suspensions: Suspensions,
     /// What the host's filter refuses, until it does no longer.
     refusal: Option<Refusal>,
     barred: Option<Barred>,
@@ -145,6 +146,7 @@ impl Peer {
             stage,
             resumption: Resumption::default(),
             suspended: None,
+            suspensions: Suspensions::default(),
             refusal: None,
             barred: None,
             ordered: None,
@@ -251,6 +253,7 @@ impl Peer {
             (None, Some((why, _))) => {
                 turn.path.table().hold_peer(self.about.id);
                 self.stage.stop(&turn.path.table().entries_of(self.about.id));
+                self.suspensions.begin();
                 self.tell(Happening::Suspended { why }, turn);
             }
             (Some((_, since)), None) => {
@@ -258,6 +261,7 @@ impl Peer {
                 self.handshaking.forget_doubt(turn);
                 self.refusal = None;
                 let after = turn.now - since;
+                self.suspensions.lasted(after);
                 self.tell(Happening::Resumed { after, held: self.stage.len() }, turn);
             }
             _ => {}

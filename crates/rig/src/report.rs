@@ -72,6 +72,12 @@ pub struct PeerReport {
     pub last_acknowledged: Option<u64>,
     /// Handshakes completed with it.
     pub handshakes: u64,
+    /// How often its traffic was held.
+    #[serde(default)]
+    pub suspensions: u64,
+    /// Microseconds for which it was held at most.
+    #[serde(default)]
+    pub longest_suspension: u64,
     /// Moves of this node that it was told of.
     #[serde(default)]
     pub moves_local: u64,

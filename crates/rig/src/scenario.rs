@@ -38,6 +38,7 @@
 //!   - { traffic: call, lost: 15, duplicated: 0 }
 //!   - { traffic: call, beside: bare, lost: 0.5%, stall: 60ms }             # see `beside`
 //!   - { between: [a, b], handshakes: 1, path: direct, enhanced: true }
+//!   - { between: [a, b], suspensions: 0, suspended: 200ms }  # at most so many, and none longer, at either end
 //!   - { host: a, forged: 0 }
 //! ```
 

@@ -4,7 +4,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use stead_node::{Arrival, Cause, LocalAddress, LocalAttachment, Prefix};
+use stead_node::{Arrival, Cause, LocalAddress, LocalAttachment, Prefix, Suspensions};
 use stead_noise::keys::StaticSecret;
 use stead_sns::Settings;
 use stead_wire::time::{Duration, Instant};
@@ -118,8 +118,8 @@ pub(crate) struct Host {
     pub(crate) machine: Option<Box<dyn Machine>>,
     /// How often its machine was started.
     pub(crate) starts: u64,
-    /// Handshakes that earlier machines had completed, by peer.
-    pub(crate) past_handshakes: Vec<(String, u64)>,
+    /// What earlier machines had counted of each peer.
+    pub(crate) past: Vec<Counted>,
     pub(crate) pause: Option<Pause>,
     /// What came for the machine while it was suspended.
     pub(crate) waiting: Waiting,
@@ -198,7 +198,7 @@ impl Host {
             stack,
             machine: None,
             starts: 0,
-            past_handshakes: Vec::new(),
+            past: Vec::new(),
             pause: None,
             waiting: Waiting::default(),
             unheard: None,
@@ -333,11 +333,14 @@ impl Host {
             outage.to = Some(now);
         }
     }
+}
 
-    /// Its number of completed handshakes with a peer before the machine that runs now.
-    pub(crate) fn handshakes_before(&self, peer: &str) -> u64 {
-        self.past_handshakes.iter().filter(|(name, _)| name == peer).map(|(_, count)| count).sum()
-    }
+/// What one machine counted of one peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    pub(crate) peer: String,
+    pub(crate) handshakes: u64,
+    pub(crate) suspensions: Suspensions,
 }
 
 /// Hosts by number.

@@ -114,6 +114,12 @@ pub struct PeerReport {
     /// TCP connections of which something is held.
     #[serde(default)]
     pub held_connections: u64,
+    /// How often its traffic was held since the node began.
+    #[serde(default)]
+    pub suspensions: u64,
+    /// Microseconds for which it was held at most.
+    #[serde(default)]
+    pub longest_suspension: u64,
     /// What this host's own filter refuses to send to it now.
     #[serde(default)]
     pub refusal: Option<RefusalReport>,

@@ -152,6 +152,8 @@ fn peer_report(peer: PeerStatus, attachment: &LocalAttachment, now: Instant) -> 
         held_packets: peer.held.packets as u64,
         held_bytes: peer.held.bytes as u64,
         held_connections: peer.held.connections as u64,
+        suspensions: peer.suspensions.count,
+        longest_suspension: u64::try_from(peer.suspensions.longest.as_micros()).unwrap_or(u64::MAX),
         refusal: peer.refusal.map(|refusal| RefusalReport {
             local: refusal.ends.local,
             remote: refusal.ends.remote,

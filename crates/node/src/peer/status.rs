@@ -47,6 +47,35 @@ pub struct PathStatus {
     pub mtu: Option<usize>,
 }
 
+/// How often a peer's traffic was held since the node began.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Suspensions {
+    /// How many suspensions began.
+    pub count: u64,
+    /// The longest; the one that lasts counts for as long as it has lasted.
+    pub longest: Duration,
+}
+
+impl Suspensions {
+    /// One began.
+    pub(super) const fn begin(&mut self) {
+        self.count += 1;
+    }
+
+    /// One lasted for so long.
+    pub(super) fn lasted(&mut self, after: Duration) {
+        self.longest = self.longest.max(after);
+    }
+
+    /// With the one that has lasted since `held`.
+    fn by_now(mut self, held: Option<Instant>, now: Instant) -> Self {
+        if let Some(since) = held {
+            self.lasted(now - since);
+        }
+        self
+    }
+}
+
 /// One peer, as it stands. Times are moments of the driver's clock.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
@@ -62,6 +91,8 @@ pub struct PeerStatus {
     pub condition: Condition,
     /// Since when its traffic is held.
     pub held_since: Option<Instant>,
+    /// How often its traffic was held so far, and for how long at most.
+    pub suspensions: Suspensions,
     /// What this host's own filter refuses now.
     pub refusal: Option<Refusal>,
     /// The last resumption that sent something again, or what was held.
@@ -108,6 +139,7 @@ impl Peer {
             kind: self.negotiation.kind(),
             condition: self.condition(now),
             held_since: self.suspended.map(|(_, since)| since),
+            suspensions: self.suspensions.by_now(self.suspended.map(|(_, since)| since), now),
             refusal: self.refusal,
             resumption: self.resumption.last(),
             held: self.stage.count(),

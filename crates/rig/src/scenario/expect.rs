@@ -50,6 +50,10 @@ pub struct Between {
     pub hosts: [String; 2],
     /// At most so many handshakes are completed, as either counts them.
     pub handshakes: Option<u64>,
+    /// At most so many suspensions begin, as either counts them.
+    pub suspensions: Option<u64>,
+    /// No suspension lasts longer.
+    pub suspended: Option<Duration>,
     /// How they reach each other in the end, as either sees it.
     pub path: Option<PathKind>,
     /// Whether they know each other to be VC enhanced (seed 001, figure 21).
@@ -128,6 +132,8 @@ impl Expectation {
                 Self::Between(Between {
                     hosts,
                     handshakes: section.count("handshakes"),
+                    suspensions: section.count("suspensions"),
+                    suspended: section.duration("suspended"),
                     path: section.choice("path", &paths),
                     enhanced: section.switch("enhanced"),
                     line,

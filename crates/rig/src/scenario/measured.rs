@@ -105,6 +105,10 @@ impl Arrivals {
 pub struct PairMeasured {
     /// Handshakes completed since the beginning, over all runs of the program.
     pub handshakes: u64,
+    /// How often it held the other's traffic, over all runs of the program.
+    pub suspensions: u64,
+    /// For how long at most.
+    pub suspended: Duration,
     /// How it reaches the other; none if it does not.
     pub path: Option<PathKind>,
     /// The other's attachment point, or the relay's.

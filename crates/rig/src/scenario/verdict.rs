@@ -221,6 +221,16 @@ impl Judge<'_> {
             let found = each(|pair| pair.handshakes.to_string());
             self.say(row.line, format!("{named}: {bound} handshakes at most"), found, held);
         }
+        if let Some(bound) = row.suspensions {
+            let held = all(&|pair| pair.suspensions <= bound);
+            let found = each(|pair| pair.suspensions.to_string());
+            self.say(row.line, format!("{named}: {bound} suspensions at most"), found, held);
+        }
+        if let Some(bound) = row.suspended {
+            let held = all(&|pair| pair.suspended <= bound);
+            let found = each(|pair| shown(pair.suspended));
+            self.say(row.line, format!("{named}: suspended for {} at most", shown(bound)), found, held);
+        }
         if let Some(kind) = row.path {
             let held = all(&|pair| pair.path == Some(kind));
             let found = each(|pair| match (&pair.path, &pair.remote) {
@@ -347,6 +357,31 @@ mod tests {
     #[test]
     fn what_never_arrived_has_no_stall() {
         assert_eq!(stall(&ticker(), &seen(&[]), &Measured::default()), None);
+    }
+
+    #[test]
+    fn suspensions_are_counted_and_timed_at_both_ends() {
+        let scenario = |bounds: &str| {
+            let text = format!(
+                "name: held\nnetworks: {{ n: {{ v4: 10.1.0.0/24 }} }}\nhosts: {{ a: {{ at: n }}, b: {{ at: n }} }}\n\
+                 traffic: [{{ name: t, kind: udp-ticker, from: a, to: b, start: 1s, every: 20ms, for: 1s }}]\n\
+                 expect: [{{ between: [a, b], {bounds} }}]\n"
+            );
+            Scenario::parse(std::path::Path::new("held.yaml"), &text).expect("nothing is wrong with it")
+        };
+        let pair = |suspensions, suspended| PairMeasured { suspensions, suspended, ..Default::default() };
+        let measured = Measured {
+            pairs: [
+                (("a".to_owned(), "b".to_owned()), pair(1, ms(300))),
+                (("b".to_owned(), "a".to_owned()), pair(0, ms(0))),
+            ]
+            .into(),
+            ..Default::default()
+        };
+        let held = |bounds| judge(&scenario(bounds), &measured).iter().all(|verdict| verdict.held);
+        assert!(held("suspensions: 1, suspended: 300ms"));
+        assert!(!held("suspensions: 0"));
+        assert!(!held("suspended: 299ms"));
     }
 
     #[test]

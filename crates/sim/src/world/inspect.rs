@@ -4,12 +4,14 @@ use core::net::{IpAddr, SocketAddr};
 
 use stead_node::{
     Answer, Command, Condition, ConnectionStatus, Event, Happening, Node, NodeStatus, PeerKind, PeerStatus,
+    Suspensions,
 };
 
 use stead_sns::Service;
 
 use super::World;
 use crate::audit::Wrong;
+use crate::host::Counted;
 use crate::machine::Word;
 use crate::network::HostId;
 use crate::trace::What;
@@ -97,14 +99,24 @@ impl World {
     /// Handshakes with a peer that a host's nodes have completed, over all their lives.
     #[must_use]
     pub fn handshakes(&self, host: HostId, peer: HostId) -> u64 {
+        self.counted_of(host, peer).iter().map(|counted| counted.handshakes).sum()
+    }
+
+    /// How often a host's nodes held a peer's traffic, over all their lives, and for how long at most.
+    #[must_use]
+    pub fn suspensions(&self, host: HostId, peer: HostId) -> Suspensions {
+        let all = self.counted_of(host, peer).into_iter().map(|counted| counted.suspensions);
+        all.fold(Suspensions::default(), |sum, one| Suspensions {
+            count: sum.count + one.count,
+            longest: sum.longest.max(one.longest),
+        })
+    }
+
+    /// What each of a host's nodes counted of a peer.
+    fn counted_of(&self, host: HostId, peer: HostId) -> Vec<Counted> {
         let name = &self.hosts[peer.0].plan.name;
-        let now: u64 = self
-            .counted_handshakes(host)
-            .into_iter()
-            .filter(|(counted, _)| counted == name)
-            .map(|(_, count)| count)
-            .sum();
-        now + self.hosts[host.0].handshakes_before(name)
+        let all = self.hosts[host.0].past.iter().cloned().chain(self.counted(host));
+        all.filter(|counted| &counted.peer == name).collect()
     }
 
     /// A machine told something.

@@ -9,7 +9,7 @@ use stead_wire::time::Duration;
 use super::{CALENDAR, Task, World};
 use crate::clock::ORIGIN;
 use crate::datagram::Datagram;
-use crate::host::{Host, PORT, Pause, Role, TUNNEL_MTU, Waiting, Why};
+use crate::host::{Counted, Host, PORT, Pause, Role, TUNNEL_MTU, Waiting, Why};
 use crate::machine::{Machine, NodeMachine, ServiceMachine, WireguardMachine};
 use crate::network::HostId;
 use crate::trace::Drop;
@@ -85,24 +85,29 @@ impl World {
 
     /// A host's program ends without a word.
     pub(super) fn power_down(&mut self, id: HostId) {
-        let (now, counted) = (self.now, self.counted_handshakes(id));
+        let (now, counted) = (self.now, self.counted(id));
         let host = &mut self.hosts[id.0];
         if host.machine.take().is_some() {
-            host.past_handshakes.extend(counted);
+            host.past.extend(counted);
             host.machine_wake = None;
             host.waiting = Waiting::default();
             host.begin_outage(Why::Down, now);
         }
     }
 
-    /// Handshakes that the machine that runs now has completed, by peer.
-    pub(super) fn counted_handshakes(&self, id: HostId) -> Vec<(String, u64)> {
+    /// What the machine that runs now has counted of each peer.
+    pub(super) fn counted(&self, id: HostId) -> Vec<Counted> {
         let node = self.hosts[id.0].machine.as_ref().and_then(|machine| machine.node());
         let Some(node) = node else { return Vec::new() };
         let stead_node::Answer::Status(status) = node.handle_command(Command::Status, self.now) else {
             return Vec::new();
         };
-        status.peers.into_iter().map(|peer| (peer.name, peer.handshakes)).collect()
+        let counted = |peer: stead_node::PeerStatus| Counted {
+            peer: peer.name,
+            handshakes: peer.handshakes,
+            suspensions: peer.suspensions,
+        };
+        status.peers.into_iter().map(counted).collect()
     }
 
     fn peers_of(&self, id: HostId) -> Vec<PeerSettings> {

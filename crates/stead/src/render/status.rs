@@ -278,6 +278,8 @@ mod tests {
             held_packets: 0,
             held_bytes: 0,
             held_connections: 0,
+            suspensions: 0,
+            longest_suspension: 0,
             refusal: None,
             resumption: None,
             path: Some(PathReport {

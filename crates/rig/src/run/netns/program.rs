@@ -32,9 +32,25 @@ struct Running {
 
 #[derive(Debug, Default)]
 struct Before {
-    handshakes: BTreeMap<String, u64>,
+    pairs: BTreeMap<String, Tally>,
     drops: BTreeMap<String, u64>,
     printed: String,
+}
+
+/// What the runs of a node counted of one peer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    handshakes: u64,
+    suspensions: u64,
+    suspended: Duration,
+}
+
+impl Tally {
+    fn add(&mut self, peer: &PeerReport) {
+        self.handshakes += peer.handshakes;
+        self.suspensions += peer.suspensions;
+        self.suspended = self.suspended.max(Duration::from_micros(peer.longest_suspension));
+    }
 }
 
 impl Program {
@@ -134,7 +150,7 @@ impl Running {
     fn remember(&mut self) {
         let Some(status) = self.status() else { return };
         for peer in &status.peers {
-            *self.before.handshakes.entry(peer.name.clone()).or_default() += peer.handshakes;
+            self.before.pairs.entry(peer.name.clone()).or_default().add(peer);
         }
         for (reason, count) in &status.drops {
             *self.before.drops.entry(reason.clone()).or_default() += count;
@@ -156,23 +172,25 @@ impl Running {
             drops.iter().filter(|(reason, _)| reason.starts_with(FORGED)).map(|(_, count)| count).sum();
         measured.hosts.insert(name.to_owned(), HostMeasured { forged, drops });
         for peer in &status.peers {
-            let before = self.before.handshakes.get(&peer.name).copied().unwrap_or(0);
-            let mut pair = pair(peer);
-            pair.handshakes += before;
+            let mut tally = self.before.pairs.get(&peer.name).copied().unwrap_or_default();
+            tally.add(peer);
+            let pair = pair(peer, tally);
             measured.pairs.insert((name.to_owned(), peer.name.clone()), pair);
         }
     }
 }
 
 /// What a node says of a peer, in the scenario's words.
-fn pair(peer: &PeerReport) -> PairMeasured {
+fn pair(peer: &PeerReport, tally: Tally) -> PairMeasured {
     let remote = peer.path.as_ref().map(|path| path.remote.clone());
     let kind = remote.as_deref().map(|remote| match remote.parse::<SocketAddr>() {
         Ok(SocketAddr::V6(address)) if is_relay(*address.ip()) => PathKind::Relayed,
         _ => PathKind::Direct,
     });
     PairMeasured {
-        handshakes: peer.handshakes,
+        handshakes: tally.handshakes,
+        suspensions: tally.suspensions,
+        suspended: tally.suspended,
         path: kind,
         remote,
         enhanced: match peer.kind.as_str() {

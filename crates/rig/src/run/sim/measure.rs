@@ -57,8 +57,11 @@ fn traffic_measured(traffic: &Traffic, world: &World, number: usize) -> TrafficM
 
 fn pair_measured(world: &World, host: HostId, other: HostId) -> Option<PairMeasured> {
     let seen = world.peer(host, other)?;
+    let suspensions = world.suspensions(host, other);
     Some(PairMeasured {
         handshakes: world.handshakes(host, other),
+        suspensions: suspensions.count,
+        suspended: suspensions.longest,
         path: seen.path.map(|path| match path {
             PeerPath::Direct(_) => PathKind::Direct,
             PeerPath::Relayed(_) => PathKind::Relayed,
