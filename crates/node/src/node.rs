@@ -140,7 +140,8 @@ impl Node {
     /// The table decides which peers must hear of it: those with connections.
     pub fn handle_attachment(&mut self, attachment: LocalAttachment, now: Instant) {
         let before = core::mem::replace(&mut self.ground.attachment, attachment);
-        self.with_proxy(now, |proxy, turn| proxy.on_attachment(&before, turn));
+        // The peers hear of the routes to relays together with all else that changed.
+        self.consult(now, |proxy, turn| proxy.on_attachment(&before, turn));
         let needed: BTreeSet<PeerId> = self.ground.path.table().peers_with_entries().into_iter().collect();
         for peer in (0..).map(PeerId).take(self.peers.len()) {
             let needed = needed.contains(&peer);
@@ -213,13 +214,30 @@ impl Node {
         Some(result)
     }
 
-    /// Lets `act` have its turn with the proxy, then tells the peers what it heard.
+    /// Lets `act` have its turn with the proxy, then tells the peers what it heard, and of routes to relays that came or
+    /// went.
     fn with_proxy<T>(&mut self, now: Instant, act: impl FnOnce(&mut Proxy, &mut Turn<'_>) -> T) -> T {
+        let (result, rerouted) = self.consult(now, act);
+        if rerouted {
+            for peer in (0..).map(PeerId).take(self.peers.len()) {
+                self.with_peer(peer, now, Peer::on_routes);
+            }
+        }
+        result
+    }
+
+    /// Lets `act` have its turn with the proxy, then tells the peers what it heard. Says also whether the routes to
+    /// relays are others now.
+    fn consult<T>(&mut self, now: Instant, act: impl FnOnce(&mut Proxy, &mut Turn<'_>) -> T) -> (T, bool) {
         let result = act(&mut self.proxy, &mut self.ground.turn(now));
         let attachment = &mut self.ground.attachment;
-        attachment.routes.retain(|route| !is_made_up(route.destination.address()));
         let routes = self.proxy.relay_routes(attachment);
-        attachment.routes.extend(routes);
+        let before = attachment.routes.iter().filter(|route| is_made_up(route.destination.address()));
+        let rerouted = !before.eq(&routes);
+        if rerouted {
+            attachment.routes.retain(|route| !is_made_up(route.destination.address()));
+            attachment.routes.extend(routes);
+        }
         while let Some((peer, news)) = self.proxy.poll_news() {
             self.with_peer(peer, now, |peer, turn| match news {
                 News::Whereabouts(whereabouts) => peer.on_whereabouts(whereabouts, turn),
@@ -227,7 +245,7 @@ impl Node {
             });
         }
         self.watch_services(now);
-        result
+        (result, rerouted)
     }
 
     /// Services are numbered behind the peers.

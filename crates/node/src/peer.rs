@@ -8,6 +8,7 @@
 mod handing_over;
 mod handshaking;
 mod liveness;
+mod lookup;
 mod migrator;
 mod moving;
 mod negotiation;
@@ -37,7 +38,9 @@ use stead_wire::time::{Duration, Instant};
 
 use self::handshaking::{Handshaking, Target};
 use self::liveness::Liveness;
-use self::migrator::Migrator;
+use self::lookup::Lookup;
+pub(crate) use self::lookup::{Help, Sought};
+use self::migrator::{Migrator, News};
 use self::negotiation::Negotiation;
 use self::non_migrator::NonMigrator;
 use self::path_mtu::PathMtu;
@@ -60,7 +63,7 @@ pub use self::resumption::ResumptionStatus;
 pub(crate) use self::sealing::{plain as layout, send};
 pub use self::standby::StandbyStatus;
 pub use self::status::{Condition, PathStatus, PeerStatus, Suspensions};
-pub(crate) use self::whereabouts::{Sought, Whereabouts};
+pub(crate) use self::whereabouts::Whereabouts;
 
 /// See the module's documentation.
 pub(crate) struct Peer {
@@ -89,8 +92,7 @@ pub(crate) struct Peer {
     chosen_at: Option<Instant>,
     /// When the persistent keepalive last found nobody to go to.
     keepalive_tried: Option<Instant>,
-    /// Since when the peer is looked for.
-    looked_since: Option<Instant>,
+    lookup: Lookup,
     /// Since when packets wait for a peer of which nobody knows where it is.
     search: Option<Instant>,
 }
@@ -153,7 +155,7 @@ impl Peer {
             moves: Moves::default(),
             chosen_at: None,
             keepalive_tried: None,
-            looked_since: None,
+            lookup: Lookup::default(),
             search: None,
         }
     }
@@ -198,12 +200,9 @@ impl Peer {
         if self.plays_dead() {
             return;
         }
-        match self.handshaking.sealing(turn.now).cloned() {
+        match self.handshaking.sealing(turn.now) {
             None => self.handshaking.begin_unless_answered(&self.every_target(turn), turn),
-            Some(session) if self.migrator.unannounced() => {
-                self.announce(Some(Suspension::Moving), &session, turn);
-            }
-            Some(_) => self.migrator.hurry(migrator::PACKETS_HURRY_AFTER, turn.now),
+            Some(_) => self.on_news(News::PacketWaits, turn),
         }
     }
 
@@ -247,6 +246,7 @@ impl Peer {
     /// After any input: lets packets flow or holds them, as the machines' states now say.
     pub(crate) fn settle(&mut self, turn: &mut Turn<'_>) {
         self.stand_by(turn);
+        self.tell_everywhere(turn);
         let before = self.suspended;
         self.suspended = self.suspension();
         match (before, self.suspended) {
@@ -274,7 +274,7 @@ impl Peer {
         self.offer_twin(turn);
         let flow = self.publish(turn);
         self.answer_in_its_name(flow, turn);
-        self.looked_since = self.looks(turn).map(|since| self.looked_since.unwrap_or(since));
+        self.look(turn);
     }
 
     /// Tells this host's TCP to wait for as long as nothing may flow, and to go on as soon as it may (seed 002

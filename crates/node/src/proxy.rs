@@ -12,6 +12,7 @@
 
 mod announcement;
 mod contact;
+mod inquiry;
 mod patience;
 mod registration;
 mod service;
@@ -36,7 +37,7 @@ use crate::drops::Discard;
 use crate::event::{Event, Happening};
 use crate::node::Wake;
 use crate::notice::Arrival;
-use crate::peer::{Sought, Whereabouts};
+use crate::peer::{Help, Sought, Whereabouts};
 use crate::relay::RelayAddress;
 use crate::settings::{PeerSettings, ServiceSettings};
 use crate::turn::Turn;
@@ -175,19 +176,19 @@ impl Proxy {
             return false;
         }
         // A peer behind a NAT that forgot us, or never knew us, has to send first: it is told where we wait for it.
-        let begins = before == Sought::No;
-        if begins {
+        if before.help == Help::None {
             self.announcement.repeat();
         }
+        // Where the search begins, a service that has forgotten us is told all again.
+        let begins = before.help == Help::None || (before.since.is_none() && sought.since.is_some());
         for service in &mut self.services {
-            let wishes = wishes(sought, service.relays);
+            let wishes = wishes(sought.help, service.relays);
             if let Some(registration) = service.registration(peer) {
                 registration.wish(wishes);
+                registration.seek(sought.since.is_some());
                 if begins {
+                    registration.resubscribe();
                     registration.republish();
-                }
-                if sought == Sought::Lost {
-                    registration.renew();
                 }
             }
         }
@@ -247,12 +248,10 @@ impl Proxy {
             }
             Word::Relays(peer) => self.offer_relay(peer),
             Word::Overtaken => self.announcement.overtake(),
-            Word::Rebound => {
-                if self.announcement.moved().is_none_or(|at| turn.now >= at + REBOUND_INTERVAL) {
-                    self.announcement.on_move(turn);
-                    self.services.iter_mut().for_each(Service::republish);
-                }
-            }
+            Word::Rebound => match self.announcement.moved().map(|at| at + REBOUND_INTERVAL) {
+                Some(later) if turn.now < later => self.services[at].rebound_at = Some(later),
+                _ => self.on_rebound(turn),
+            },
             Word::Answers { apparent, public } => {
                 let what = Happening::ServiceAnswers { apparent, public };
                 turn.out.events.push_back(Event { peer: self.services[at].name.clone(), what });
@@ -260,8 +259,20 @@ impl Proxy {
         }
     }
 
+    /// We are reached at another place, though we did not move.
+    fn on_rebound(&mut self, turn: &Turn<'_>) {
+        self.announcement.on_move(turn);
+        for service in &mut self.services {
+            service.rebound_at = None;
+            service.republish();
+        }
+    }
+
     /// The moment that a service named has come.
     pub(crate) fn handle_timeout(&mut self, id: PeerId, turn: &mut Turn<'_>) {
+        if self.service(id).and_then(|service| service.rebound_at).is_some_and(|at| turn.now >= at) {
+            self.on_rebound(turn);
+        }
         let Some(service) = self.service(id) else { return };
         for peer in service.handle_timeout(turn) {
             self.offer_relay(peer);
@@ -288,9 +299,9 @@ impl Proxy {
 
     /// Lets every service say what it is to be told, and shows the workers which relays there are.
     fn advance(&mut self, turn: &mut Turn<'_>) {
-        let urgent = self.peers.iter().any(|peer| peer.sought >= Sought::Relay);
+        let search = self.peers.iter().filter_map(|peer| peer.sought.since).max();
         for (number, service) in (0..).zip(&mut self.services) {
-            service.advance(&self.announcement, urgent, &mut self.random, turn);
+            service.advance(&self.announcement, search, &mut self.random, turn);
             turn.path.relays().set(number, service.gate());
         }
     }
@@ -312,11 +323,10 @@ impl Proxy {
 }
 
 /// What a service is asked for besides being matched. One that may not relay for us is not asked to.
-fn wishes(sought: Sought, relays: bool) -> Wishes {
-    match sought {
-        Sought::No => Wishes::NONE,
-        Sought::Watch => Wishes::WATCH,
-        Sought::Relay | Sought::Lost if relays => Wishes::WATCH | Wishes::RELAY,
-        Sought::Relay | Sought::Lost => Wishes::WATCH,
+fn wishes(help: Help, relays: bool) -> Wishes {
+    match help {
+        Help::None => Wishes::NONE,
+        Help::Relay if relays => Wishes::WATCH | Wishes::RELAY,
+        Help::Watch | Help::Relay => Wishes::WATCH,
     }
 }

@@ -35,7 +35,7 @@ pub enum Wake {
     Registration,
     /// A NAT between us and a service is about to forget us.
     ServiceKeepalive,
-    /// A peer that is looked for was not found for too long.
+    /// A peer was not found for so long that more is done for it, or that it is given up.
     Search,
     /// The peer did not tell what it has received, or is to be asked.
     Resumption,

@@ -10,6 +10,7 @@
 //! With no connection that needs the peer, `Unannounced` waits for the next packet before announcing.
 
 mod announcement;
+mod news;
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -20,16 +21,12 @@ use stead_wire::options::{
 use stead_wire::time::{Duration, Instant};
 
 use self::announcement::Announcement;
+use self::news::Phase;
+pub(crate) use self::news::{News, Step};
 use super::non_migrator::NO_CHALLENGE;
 use crate::drops::Discard;
 use crate::event::Suspension;
 use crate::turn::Turn;
-
-/// A peer that is looked for and says something is asked again, but no sooner than this after the last time.
-pub(crate) const NEWS_HURRIES_AFTER: Duration = Duration::from_millis(200);
-
-/// A packet for a peer that is looked for has it asked again, but no sooner than this after the last time.
-pub(crate) const PACKETS_HURRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The peer repeats an acknowledgement three times within this time, if its echo does not come; after that it must
 /// be told anew.
@@ -95,9 +92,19 @@ impl Migrator {
         !matches!(self.state, State::Settled | State::Echoed { .. })
     }
 
-    /// Whether we moved without telling the peer, which the next packet must change.
-    pub(crate) const fn unannounced(&self) -> bool {
-        matches!(self.state, State::Unannounced { .. })
+    /// Whether no network led to the peer when we last looked.
+    pub(crate) const fn detached(&self) -> bool {
+        matches!(self.state, State::Detached { .. })
+    }
+
+    /// Since when the peer is told of this move.
+    pub(crate) const fn told_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::Announcing(announcement) => Some(announcement.first),
+            State::Settled | State::Detached { .. } | State::Unannounced { .. } | State::Echoed { .. } => {
+                None
+            }
+        }
     }
 
     /// Whether updates are on their way.
@@ -151,40 +158,65 @@ impl Migrator {
         self.state = State::Announcing(announcement);
     }
 
-    /// Tells the peer at new places too, if it is being told: it may be there. The others are told again as well, at
-    /// the pace of a beginning.
-    pub(crate) fn widen(&mut self, targets: &[(SocketAddr, IpAddr)], session: &Session, turn: &mut Turn<'_>) {
-        let State::Announcing(announcement) = &mut self.state else { return };
-        announcement.widen(targets, turn);
-        announcement.tell(self.sequence, session, false, turn);
+    /// What `news` of the peer asks for in the state that this is in.
+    pub(crate) fn step(&self, news: News) -> Step {
+        self.phase().step(news)
     }
 
-    /// Tells the peer over further paths too, once what was tried so far goes unanswered.
-    pub(crate) fn add(&mut self, targets: &[(SocketAddr, IpAddr)], session: &Session, turn: &mut Turn<'_>) {
-        let State::Announcing(announcement) = &mut self.state else { return };
-        if announcement.add(targets, turn) {
-            announcement.tell(self.sequence, session, true, turn);
+    /// Takes the step, as far as it concerns the updates under way; `places` are those that `news` adds.
+    pub(crate) fn take(
+        &mut self,
+        step: Step,
+        places: &[(SocketAddr, IpAddr)],
+        session: Option<&Session>,
+        turn: &mut Turn<'_>,
+    ) {
+        let announcement = match &mut self.state {
+            State::Announcing(announcement) => announcement,
+            State::Settled | State::Detached { .. } | State::Unannounced { .. } | State::Echoed { .. } => {
+                return;
+            }
+        };
+        match step {
+            // Without updates under way the peer begins them.
+            Step::Rest | Step::Announce => {}
+            Step::Widen => {
+                announcement.widen(places, turn);
+                if let Some(session) = session {
+                    announcement.tell(self.sequence, session, false, turn);
+                }
+            }
+            Step::Join(after) => {
+                announcement.add(places, turn);
+                announcement.hurry(after, turn.now);
+            }
+            Step::Add => {
+                if let (true, Some(session)) = (announcement.add(places, turn), session) {
+                    announcement.tell(self.sequence, session, true, turn);
+                }
+            }
+            Step::Hurry(after) => announcement.hurry(after, turn.now),
+            Step::Retry(remote, pause) => announcement.on_refused(remote, pause, turn.now),
+            Step::Slow => announcement.give_up(turn.now),
         }
     }
 
-    /// Asks again now instead of later, unless that was done less than `after` ago.
-    pub(crate) fn hurry(&mut self, after: Duration, now: Instant) {
-        if let State::Announcing(announcement) = &mut self.state {
-            announcement.hurry(after, now);
+    /// Whether the peer is told at every one of `places`, or is not to be told anything yet.
+    pub(crate) fn covers(&self, places: &[(SocketAddr, IpAddr)]) -> bool {
+        match &self.state {
+            State::Settled | State::Echoed { .. } | State::Unannounced { .. } => true,
+            State::Detached { .. } => places.is_empty(),
+            State::Announcing(announcement) => announcement.covers(places),
         }
     }
 
-    /// The system refused the update to `remote`: nobody heard it, so it is repeated after `pause`.
-    pub(crate) fn on_refused(&mut self, remote: SocketAddr, pause: Duration, now: Instant) {
-        if let State::Announcing(announcement) = &mut self.state {
-            announcement.on_refused(remote, pause, now);
-        }
-    }
-
-    /// Not even a handshake was answered: asks seldom from now on, until there is news.
-    pub(crate) fn give_up(&mut self, now: Instant) {
-        if let State::Announcing(announcement) = &mut self.state {
-            announcement.give_up(now);
+    const fn phase(&self) -> Phase {
+        match &self.state {
+            State::Settled => Phase::Settled,
+            State::Detached { .. } => Phase::Detached,
+            State::Unannounced { .. } => Phase::Unannounced,
+            State::Announcing(_) => Phase::Announcing,
+            State::Echoed { .. } => Phase::Echoed,
         }
     }
 

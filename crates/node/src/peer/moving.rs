@@ -7,7 +7,7 @@ use stead_lct::Attachment;
 use stead_noise::session::Session;
 
 use super::handshaking::Target;
-use super::migrator::{self, Proven};
+use super::migrator::{self, News, Proven, Step};
 use super::{Peer, sealing};
 use crate::attachment::{Cause, LocalAttachment};
 use crate::event::{Ends, Happening, Mover, Suspension};
@@ -131,6 +131,54 @@ impl Peer {
         self.moves.confirm();
         self.adopt(Proven { remote, local: Some(local), rtt: None }, false, Mover::Us, turn);
         self.send_keepalive(session, turn);
+    }
+
+    /// News of the peer, for a move of ours that it does not know of yet.
+    pub(super) fn on_news(&mut self, news: News, turn: &mut Turn<'_>) {
+        let step = self.migrator.step(news);
+        let places = match step {
+            Step::Widen | Step::Join(_) => self.paths.targets(turn.attachment),
+            Step::Add => self.paths.last_resorts(turn.attachment),
+            Step::Announce => return self.announce_at_last(turn),
+            Step::Rest | Step::Hurry(_) | Step::Retry(..) | Step::Slow => Vec::new(),
+        };
+        let session = self.handshaking.sealing(turn.now).cloned();
+        self.migrator.take(step, &places, session.as_deref(), turn);
+    }
+
+    /// Tells the peer of a move that it was not told of, if a network leads to any place where it may be.
+    fn announce_at_last(&mut self, turn: &mut Turn<'_>) {
+        let targets = self.paths.targets(turn.attachment);
+        if targets.is_empty() || self.plays_dead() {
+            return;
+        }
+        match self.handshaking.sealing(turn.now).cloned() {
+            None => self.ask_from_new_place(self.needs_peer(turn), &targets, turn),
+            Some(session) if !self.negotiation.enhanced() => self.roam(&session, &targets, turn),
+            Some(session) => self.announce(Some(Suspension::Moving), &session, turn),
+        }
+    }
+
+    /// After any input: a peer that is to be told of our move is told at every place where it may be by now.
+    pub(super) fn tell_everywhere(&mut self, turn: &mut Turn<'_>) {
+        if !self.migrator.unsettled() || self.plays_dead() {
+            return;
+        }
+        if self.migrator.covers(&self.paths.targets(turn.attachment)) {
+            return;
+        }
+        if self.migrator.detached() && self.handshaking.sealing(turn.now).is_some() && !self.needs_peer(turn)
+        {
+            return self.migrator.move_quietly(turn.now);
+        }
+        self.on_news(News::Mentioned, turn);
+    }
+
+    /// Whether a packet, a keepalive or a connection needs the peer.
+    fn needs_peer(&self, turn: &Turn<'_>) -> bool {
+        !self.stage.is_empty()
+            || self.about.persistent_keepalive.is_some()
+            || !turn.path.table().entries_of(self.about.id).is_empty()
     }
 
     /// Tells the peer, at every place where it might be, where we are now (CU).

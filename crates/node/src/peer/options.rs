@@ -85,7 +85,7 @@ impl Peer {
         }
         if self.paths.active_remote() == Some(arrival.source) {
             // Whoever speaks over the path may hear us over it by now.
-            self.migrator.hurry(migrator::NEWS_HURRIES_AFTER, turn.now);
+            self.on_news(migrator::News::Heard, turn);
         }
         // Echoes first: they prove the address that the rest of the message speaks for.
         listed.sort_by_key(|option| !matches!(option, VcOption::PathResponse(_)));

@@ -11,9 +11,9 @@
 use core::net::SocketAddr;
 
 use stead_wire::options::{self, VcOption};
-use stead_wire::time::Duration;
 
 use super::Peer;
+use super::migrator::News;
 use super::options::MOST_OPTIONS;
 use crate::attachment::LocalAttachment;
 use crate::drops::Discard;
@@ -71,7 +71,7 @@ impl Peer {
     }
 
     fn ask_now(&mut self, turn: &mut Turn<'_>) {
-        self.migrator.hurry(Duration::ZERO, turn.now);
+        self.on_news(News::AskNow, turn);
         if self.handshaking.in_flight() {
             let targets = self.every_target(turn);
             self.handshaking.restart(&targets, turn);

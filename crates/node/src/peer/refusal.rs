@@ -13,6 +13,7 @@ use core::net::{IpAddr, SocketAddr};
 use stead_wire::time::{Duration, Instant};
 
 use super::Peer;
+use super::migrator::News;
 use crate::event::{Ends, Happening, Suspension};
 use crate::turn::Turn;
 
@@ -66,7 +67,7 @@ impl Peer {
         self.note_refusal(remote, local, turn);
         let since = self.refusal.map_or(turn.now, |refusal| refusal.since);
         if self.migrator.announcing() {
-            self.migrator.on_refused(remote, pause(since, turn.now), turn.now);
+            self.on_news(News::Refused(remote, pause(since, turn.now)), turn);
         } else if self.suspended.is_none() && self.paths.active_remote() == Some(remote) {
             match self.handshaking.sealing(turn.now).cloned() {
                 Some(session) if self.negotiation.enhanced() => {

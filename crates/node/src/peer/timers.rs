@@ -5,7 +5,7 @@ use stead_wire::options::VcOption;
 use stead_wire::time::{Duration, Instant};
 
 use super::liveness::{Due, Traffic};
-use super::migrator::Overdue;
+use super::migrator::{News, Overdue};
 use super::{Peer, sealing};
 use crate::drops::Discard;
 use crate::event::{Happening, Suspension};
@@ -47,6 +47,7 @@ impl Peer {
             (self.persistent_due(), Wake::PersistentKeepalive),
             (proof, Wake::Proof),
             (self.search_ends(), Wake::Search),
+            (self.lookup.poll_timeout(), Wake::Search),
             (self.resumption.poll_timeout(), Wake::Resumption),
             (self.stage.poll_timeout(), Wake::Held),
             (self.path_mtu.poll_timeout(pending.long).filter(|_| self.asks_of_path()), Wake::PathMtu),
@@ -68,7 +69,7 @@ impl Peer {
             let dropped = self.stage.give_up();
             turn.path.drops().count_many(Discard::HeldTooLong, dropped as u64);
             if !waits {
-                self.migrator.give_up(turn.now);
+                self.on_news(News::GaveUp, turn);
             }
             self.tell(Happening::HandshakeGaveUp { dropped }, turn);
         }
@@ -106,11 +107,8 @@ impl Peer {
                 self.handshaking.begin(&targets, turn);
             }
         }
-        if self.migrator.attempts() == LAST_RESORT_AFTER
-            && let Some(session) = &session
-        {
-            let dear = self.paths.last_resorts(turn.attachment);
-            self.migrator.add(&dear, session, turn);
+        if self.migrator.attempts() == LAST_RESORT_AFTER {
+            self.on_news(News::LastResorts, turn);
         }
         let began = self.non_migrator.suspension();
         let lost = self.non_migrator.handle_timeout(session.as_deref(), turn);

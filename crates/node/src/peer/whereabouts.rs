@@ -3,13 +3,13 @@
 //! The [proxy](crate::proxy) speaks with the services. What it hears is a hint, to be proven like any other (D4).
 
 use core::net::SocketAddr;
-use std::sync::Arc;
-
 use stead_noise::schedule::REKEY_ATTEMPT_TIME;
-use stead_noise::session::Session;
 use stead_wire::time::{Duration, Instant};
 
 use super::Peer;
+use super::lookup::{Help, Sought, Want, two_round_trips};
+use super::migrator::News;
+use super::paths::is_relayed;
 use crate::drops::Discard;
 use crate::event::{Happening, Suspension};
 use crate::turn::Turn;
@@ -24,25 +24,12 @@ pub(crate) struct Whereabouts {
     pub(crate) points: Vec<SocketAddr>,
 }
 
-/// How much the services should do to find a peer.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Sought {
-    /// Nothing: where it is is known.
-    #[default]
-    No,
-    /// Tell at once where it is: we look for it.
-    Watch,
-    /// As [`Watch`](Self::Watch), and relay meanwhile if no direct path comes to be proven.
-    Relay,
-    /// As [`Relay`](Self::Relay), but nothing comes back over the relay: perhaps the service has forgotten us.
-    Lost,
-}
-
 /// A path that was proven this lately needs no new proof when a service says that the peer is there.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// How long a direct path is looked for before a relay is wanted: some round trips.
-const RELAY_AFTER: Duration = Duration::from_millis(250);
+/// A move is an ordinary one within this time: after a longer outage the peer may have moved too, so the services are
+/// asked at once.
+const ORDINARY_WITHIN: Duration = Duration::from_secs(1);
 
 /// While a relay carries packets, a direct path is tried again after this long, if nobody moves before: NATs come and
 /// go, and keep the mapping that a try made for about as long.
@@ -61,12 +48,8 @@ impl Peer {
         }
         let there = self.paths.active_remote() == Some(apparent) && self.paths.validated();
         match self.handshaking.sealing(turn.now).cloned() {
-            None => {
-                let needed = !self.stage.is_empty() || self.about.persistent_keepalive.is_some();
-                let targets = self.every_target(turn);
-                self.handshaking.punch(&targets, needed || self.handshaking.in_flight(), turn);
-            }
-            Some(session) if self.migrator.unsettled() => self.tell_news(&session, turn),
+            None => self.ask_where_needed(turn),
+            Some(_) if self.migrator.unsettled() => self.on_news(News::Places, turn),
             Some(_) if !self.negotiation.enhanced() => self.ask_everywhere(turn),
             Some(_) if there && self.flowing() && self.liveness.acknowledged_within(FRESH, turn.now) => {}
             Some(session) => {
@@ -87,10 +70,36 @@ impl Peer {
             Some(session) if ended && self.flowing() => {
                 self.announce(Some(Suspension::Silent), &session, turn);
             }
-            Some(session) if relay.is_some() && self.migrator.unsettled() => self.tell_news(&session, turn),
-            _ if relay.is_some() => self.ask_everywhere(turn),
-            _ => {}
+            // A plain peer is asked for a session, as WireGuard asks.
+            Some(_) if ended && !self.negotiation.enhanced() => {
+                self.handshaking.begin(&self.every_target(turn), turn);
+            }
+            Some(_) if relay.is_none() => {}
+            Some(_) if self.migrator.unsettled() => self.on_news(News::Places, turn),
+            Some(_) => self.ask_everywhere(turn),
+            None if relay.is_some() => self.ask_where_needed(turn),
+            None => {}
         }
+    }
+
+    /// Routes to places where the peer may be came or went.
+    pub(crate) fn on_routes(&mut self, turn: &mut Turn<'_>) {
+        if self.plays_dead() {
+            return;
+        }
+        match self.handshaking.sealing(turn.now) {
+            // What is to be told of a move goes there [in any case](Self::tell_everywhere).
+            Some(_) => self.ask_everywhere(turn),
+            None if self.handshaking.in_flight() || !self.stage.is_empty() => self.ask_where_needed(turn),
+            None => {}
+        }
+    }
+
+    /// Without a session the handshake asks for the peer, as long as something needs it.
+    fn ask_where_needed(&mut self, turn: &mut Turn<'_>) {
+        let needed = !self.stage.is_empty() || self.about.persistent_keepalive.is_some();
+        let targets = self.every_target(turn);
+        self.handshaking.punch(&targets, needed || self.handshaking.in_flight(), turn);
     }
 
     /// A handshake that is under way is tried wherever the peer might be by now.
@@ -98,20 +107,6 @@ impl Peer {
         if self.handshaking.in_flight() {
             let targets = self.every_target(turn);
             self.handshaking.punch(&targets, true, turn);
-        }
-    }
-
-    /// The peer, which does not know yet where we are, may be at other places than it was told at; if no network led
-    /// to those, one may lead to these.
-    fn tell_news(&mut self, session: &Arc<Session>, turn: &mut Turn<'_>) {
-        let targets = self.paths.targets(turn.attachment);
-        if targets.is_empty() {
-            return;
-        }
-        if self.migrator.announcing() {
-            self.migrator.widen(&targets, session, turn);
-        } else {
-            self.announce(Some(Suspension::Moving), session, turn);
         }
     }
 
@@ -164,30 +159,60 @@ impl Peer {
         self.tell(Happening::HandshakeGaveUp { dropped }, turn);
     }
 
-    /// Since when packets wait for somebody to find the peer. On a network that leads to none of the places where it
-    /// was, they do; without a network nobody could be asked. A session tells nothing while a new one is asked for in vain.
-    pub(super) fn looks(&self, turn: &Turn<'_>) -> Option<Instant> {
-        if self.plays_dead() {
-            return None;
-        }
-        let attached = !turn.attachment.addresses.is_empty();
-        let waits = match self.handshaking.sealing(turn.now) {
-            None => !self.stage.is_empty() || self.handshaking.in_flight(),
-            Some(_) => self.suspension().is_some_and(|(why, _)| why != Suspension::Detached || attached),
-        };
-        if waits { Some(turn.now) } else { self.handshaking.unanswered_since(turn.now) }
+    /// Looks for the peer by the services for as long as packets wait for it.
+    pub(super) fn look(&mut self, turn: &Turn<'_>) {
+        let want = self.wanted(turn);
+        let stranded = want != Want::Nothing && self.stranded(turn);
+        self.lookup.follow(want, stranded, turn.now);
     }
 
-    /// Whether we look for the peer, and what the services are to do for it.
+    /// Whether packets wait for the peer to be found. On a network that leads to none of the places where it was, they
+    /// do; without a network nobody could be asked. A session tells nothing while a new one is asked for in vain.
+    fn wanted(&self, turn: &Turn<'_>) -> Want {
+        if self.plays_dead() {
+            return Want::Nothing;
+        }
+        let met = self.handshaking.sealing(turn.now).is_some();
+        let unanswered = self.handshaking.unanswered_since(turn.now).is_some();
+        match self.suspension().filter(|_| met) {
+            _ if unanswered => Want::Now,
+            Some((Suspension::Detached, _)) if turn.attachment.addresses.is_empty() => Want::Nothing,
+            Some((Suspension::Moving, since)) => self.wanted_after(since, self.migrator.told_since(), turn),
+            Some((Suspension::PeerMoving, since)) => self.wanted_after(since, Some(since), turn),
+            Some(_) => Want::Now,
+            None if !met && (!self.stage.is_empty() || self.handshaking.in_flight()) => Want::Now,
+            None => Want::Nothing,
+        }
+    }
+
+    /// A move that began at `since` is an ordinary one for a while after the first update.
+    fn wanted_after(&self, since: Instant, told: Option<Instant>, turn: &Turn<'_>) -> Want {
+        let short = turn.now < since + ORDINARY_WITHIN;
+        let direct = !self.paths.direct_targets(turn.attachment).is_empty();
+        match told.filter(|_| short && direct) {
+            Some(told) => Want::After(told + two_round_trips(self.paths.rtt())),
+            None => Want::Now,
+        }
+    }
+
+    /// Whether the places where the peer was are all of an address family that this host has no network of.
+    fn stranded(&self, turn: &Turn<'_>) -> bool {
+        let known = self.paths.candidates().iter().any(|point| !is_relayed(*point));
+        let attached = !turn.attachment.addresses.is_empty();
+        known && attached && self.paths.direct_targets(turn.attachment).is_empty()
+    }
+
+    /// What the services are to do for the peer.
     pub(crate) fn sought(&self, now: Instant) -> Sought {
         let met = self.handshaking.sealing(now).is_some();
-        match self.looked_since {
-            Some(_) if met && self.paths.relayed() => Sought::Lost,
-            None if met && self.paths.relayed() => Sought::Relay,
-            Some(since) if now >= since + RELAY_AFTER => Sought::Relay,
-            Some(_) => Sought::Watch,
-            None if !met && self.paths.candidates().is_empty() => Sought::Watch,
-            None => Sought::No,
-        }
+        let since = self.lookup.since();
+        let help = match since {
+            _ if met && self.paths.relayed() => Help::Relay,
+            Some(_) if self.lookup.wants_relay(now) => Help::Relay,
+            Some(_) => Help::Watch,
+            None if !met && self.paths.candidates().is_empty() => Help::Watch,
+            None => Help::None,
+        };
+        Sought { help, since }
     }
 }

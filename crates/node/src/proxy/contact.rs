@@ -4,6 +4,7 @@
 //! [`Peer`](crate::peer::Peer) is needed but this. When to ask is the [service](super::service)'s business.
 
 use core::net::{IpAddr, SocketAddr};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stead_lct::PeerId;
@@ -23,6 +24,9 @@ use crate::turn::Turn;
 /// longer a phone sleeps. Early enough for many tries before it ends at 180 s.
 const RENEW_AFTER: Duration = Duration::from_secs(150);
 
+/// Initiations whose answers are awaited at once: a service may be further away than the pause between two of them.
+const MOST_FLIGHTS: usize = 4;
+
 /// See the module's documentation.
 pub(super) struct Contact {
     id: PeerId,
@@ -32,7 +36,8 @@ pub(super) struct Contact {
     place: Option<SocketAddr>,
     keypairs: Keypairs,
     cookies: CookieStore,
-    flight: Option<Flight>,
+    /// Initiations under way, the newest last.
+    flights: VecDeque<Flight>,
     completed: u64,
 }
 
@@ -51,7 +56,7 @@ impl Contact {
             place: None,
             keypairs: Keypairs::new(),
             cookies: CookieStore::new(&key),
-            flight: None,
+            flights: VecDeque::new(),
             completed: 0,
         }
     }
@@ -77,8 +82,8 @@ impl Contact {
         self.keypairs.sealing(now)
     }
 
-    pub(super) const fn is_asking(&self) -> bool {
-        self.flight.is_some()
+    pub(super) fn is_asking(&self) -> bool {
+        !self.flights.is_empty()
     }
 
     /// When the session is old enough to be renewed.
@@ -102,9 +107,11 @@ impl Contact {
         self.place.into_iter().chain(others).filter_map(source)
     }
 
-    /// Asks for a session wherever the service may be; an earlier question is not awaited any more.
+    /// Asks for a session wherever the service may be. The answers to the last few questions count.
     pub(super) fn ask(&mut self, turn: &mut Turn<'_>) {
-        self.abandon(turn);
+        if self.flights.len() >= MOST_FLIGHTS {
+            self.end_flights(1, turn);
+        }
         let targets: Vec<_> = self.targets(turn).collect();
         let index = turn.fresh_index();
         let timestamp = Tai64N::from(turn.wall);
@@ -120,12 +127,17 @@ impl Contact {
             turn.transmit(remote, Some(local), message.to_vec());
         }
         turn.flights.insert(index, self.id);
-        self.flight = Some(Flight { initiator, sent: turn.now });
+        self.flights.push_back(Flight { initiator, sent: turn.now });
     }
 
     /// Whatever was asked is not awaited any more.
     pub(super) fn abandon(&mut self, turn: &mut Turn<'_>) {
-        if let Some(flight) = self.flight.take() {
+        self.end_flights(self.flights.len(), turn);
+    }
+
+    /// The oldest `count` questions are not awaited any more.
+    fn end_flights(&mut self, count: usize, turn: &mut Turn<'_>) {
+        for flight in self.flights.drain(..count) {
             turn.flights.remove(&flight.initiator.index());
         }
     }
@@ -137,13 +149,13 @@ impl Contact {
         arrival: Arrival,
         turn: &mut Turn<'_>,
     ) -> Result<Duration, Discard> {
-        let flight = self.flight.as_mut().ok_or(Discard::UnsolicitedHandshake)?;
-        if flight.initiator.index() != response.receiver {
-            return Err(Discard::UnsolicitedHandshake);
-        }
+        let asked = |flight: &Flight| flight.initiator.index() == response.receiver;
+        let at = self.flights.iter().position(asked).ok_or(Discard::UnsolicitedHandshake)?;
+        let flight = &mut self.flights[at];
         let keys = flight.initiator.finish(response).map_err(|_| Discard::ForgedHandshake)?;
         let rtt = turn.now - flight.sent;
-        self.abandon(turn);
+        // A later question, which the service may answer too, leads to a later session.
+        self.end_flights(at + 1, turn);
         self.place = Some(arrival.source);
         self.completed += 1;
         let session = Arc::new(Session::new(keys, turn.now));
@@ -160,10 +172,13 @@ impl Contact {
     }
 
     /// An authenticated message: the service is where its newest session speaks from, as WireGuard says.
-    pub(super) fn on_message(&mut self, index: SessionIndex, arrival: Arrival, now: Instant) {
-        if self.session(now).is_some_and(|session| session.local() == index) {
-            self.place = Some(arrival.source);
-        }
+    pub(super) fn on_message(&mut self, index: SessionIndex, arrival: Arrival, turn: &mut Turn<'_>) {
+        let Some(session) = self.session(turn.now).filter(|session| session.local() == index) else { return };
+        let created = session.created();
+        self.place = Some(arrival.source);
+        // It goes on in this session, so nothing that was asked before it needs an answer.
+        let before = self.flights.iter().take_while(|flight| flight.sent < created).count();
+        self.end_flights(before, turn);
     }
 
     /// Ends sessions past their life.

@@ -30,6 +30,8 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 pub(super) struct Registration {
     meeting: Rendezvous,
     wishes: Wishes,
+    /// The peer is looked for.
+    sought: bool,
     subscription: Step,
     publication: Step,
     /// Unanswered when the wishes changed: the next answer is to what was wished before.
@@ -75,6 +77,7 @@ impl Registration {
         Self {
             meeting,
             wishes: Wishes::NONE,
+            sought: false,
             subscription: Step::Due,
             publication: Step::Due,
             outdated: false,
@@ -113,6 +116,18 @@ impl Registration {
         self.wishes = wishes;
         self.outdated |= self.subscription == Step::Asked;
         self.subscription = Step::Due;
+    }
+
+    /// Whether the peer is looked for.
+    pub(super) const fn seek(&mut self, sought: bool) {
+        self.sought = sought;
+    }
+
+    /// While the peer is looked for, what the service granted is not trusted: it is to be granted again.
+    pub(super) fn inquire(&mut self) {
+        if self.sought && self.subscription == Step::Done {
+            self.subscription = Step::Due;
+        }
     }
 
     /// The service has to be told all anew: it may have forgotten.

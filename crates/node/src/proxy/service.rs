@@ -25,7 +25,8 @@ use stead_wire::time::{Duration, Instant};
 
 use super::announcement::Announcement;
 use super::contact::Contact;
-use super::patience::{Asked, DOUBT_AFTER, Patience};
+use super::inquiry::Inquiry;
+use super::patience::{Asked, Patience};
 use super::registration::Registration;
 use crate::node::Wake;
 use crate::peer;
@@ -48,6 +49,7 @@ pub(super) struct Service {
     registrations: BTreeMap<PeerId, Registration>,
     by_topic: BTreeMap<Topic, PeerId>,
     patience: Patience,
+    inquiry: Inquiry,
     /// Options that answer the service, to be sent with whatever else is due.
     answers: Vec<VcOption>,
     /// Where our datagrams seem to come from since the last local change.
@@ -57,6 +59,8 @@ pub(super) struct Service {
     spoke: Option<Instant>,
     /// Whether a route leads to the service.
     reachable: bool,
+    /// When to publish that a NAT gave us another place, which was too soon when it did.
+    pub(super) rebound_at: Option<Instant>,
     /// Whose subscription the next keepalive renews.
     next: Option<PeerId>,
     /// The service was told to be silent.
@@ -73,12 +77,14 @@ impl Service {
             registrations: BTreeMap::new(),
             by_topic: BTreeMap::new(),
             patience: Patience::default(),
+            inquiry: Inquiry::default(),
             answers: Vec::new(),
             apparent: None,
             public: None,
             answered: None,
             spoke: None,
             reachable: false,
+            rebound_at: None,
             next: None,
             silence_told: false,
         }
@@ -104,6 +110,7 @@ impl Service {
     /// We are somewhere else: what was asked from the old place is asked anew, and there is news to publish.
     pub(super) fn on_move(&mut self, turn: &mut Turn<'_>) {
         self.apparent = None;
+        self.rebound_at = None;
         self.patience.rest();
         self.contact.abandon(turn);
         self.republish();
@@ -116,11 +123,11 @@ impl Service {
 
     /// Says what is due, asks for a session if one is needed, and decides when to look again.
     ///
-    /// `urgent` tells that something waits for a peer to be found.
+    /// `search` tells since when a peer is looked for, if one is.
     pub(super) fn advance(
         &mut self,
         announcement: &Announcement,
-        urgent: bool,
+        search: Option<Instant>,
         random: &mut RandomStream,
         turn: &mut Turn<'_>,
     ) {
@@ -128,17 +135,22 @@ impl Service {
         self.reachable = target.is_some() && !self.registrations.is_empty();
         let Some(target) = target.filter(|_| self.reachable) else {
             self.patience.rest();
+            self.inquiry = Inquiry::default();
             return;
         };
         let now = turn.now;
         let again = self.patience.is_over(now);
+        self.inquiry.follow(search, self.patience.rtt(), now);
+        if self.inquiry.take_due(now) {
+            self.registrations.values_mut().for_each(Registration::inquire);
+        }
         if self.keepalive_due().is_some_and(|at| now >= at) {
             self.keep_alive();
         }
         let session = self.contact.session(now).cloned();
-        let doubtful = self.patience.repeated() + u32::from(again) >= DOUBT_AFTER;
+        let doubtful = self.patience.doubts_session(again, search.is_some());
         let renew = doubtful || self.contact.renew_at(now).is_none_or(|at| now >= at);
-        let asks = renew && (again || !self.contact.is_asking());
+        let asks = renew && (again || !self.contact.is_asking()) && self.patience.may_shake_hands(now);
         if asks {
             self.contact.ask(turn);
         }
@@ -150,7 +162,7 @@ impl Service {
         if !awaited {
             self.patience.rest();
         } else if asks || tells || again {
-            let asked = Asked { again, handshake: session.is_none(), urgent };
+            let asked = Asked { again, handshake: session.is_none(), search };
             let spread = turn.random.jitter.next_u32().to_le_bytes()[0];
             self.patience.wait(asked, spread, now);
         }
@@ -198,7 +210,7 @@ impl Service {
 
     /// Whether the service went silent, as nobody was told yet.
     pub(super) const fn went_silent(&mut self) -> bool {
-        self.patience.repeated() > DOUBT_AFTER && !core::mem::replace(&mut self.silence_told, true)
+        self.patience.is_hopeless() && !core::mem::replace(&mut self.silence_told, true)
     }
 
     /// Behind a NAT: when the mapping wants refreshing. While an answer is awaited it is refreshed anyway.
@@ -222,6 +234,7 @@ impl Service {
     pub(super) fn poll_timeout(&self, now: Instant) -> Option<(Instant, Wake)> {
         let ends = (self.contact.poll_timeout(), Wake::Handshake);
         let renews = self.contact.renew_at(now).filter(|_| !self.contact.is_asking());
+        let renews = renews.map(|at| self.patience.handshake_at().map_or(at, |later| at.max(later)));
         let connected = self.contact.session(now).is_some();
         let leases = self.registrations.values().filter_map(|it| it.poll_timeout(connected)).min();
         let active = [
@@ -229,6 +242,8 @@ impl Service {
             (renews, Wake::Handshake),
             (leases, Wake::Registration),
             (self.keepalive_due(), Wake::ServiceKeepalive),
+            (self.inquiry.poll_timeout(), Wake::Registration),
+            (self.rebound_at, Wake::Registration),
         ];
         let active = active.into_iter().filter(|_| self.reachable);
         core::iter::once(ends)

@@ -54,6 +54,9 @@ pub(super) struct Announcement {
     pub(super) why: Option<Suspension>,
     /// Packets flow in the trust that the path was proven before.
     pub(super) leapt: bool,
+    /// When the first update went.
+    pub(super) first: Instant,
+    /// Since when the pauses grow.
     began: Instant,
     told: Vec<Told>,
     attempts: u32,
@@ -84,6 +87,7 @@ impl Announcement {
             since,
             why,
             leapt: false,
+            first: turn.now,
             began: turn.now,
             told: targets.iter().map(|target| Told::new(*target, turn)).collect(),
             attempts: 0,
@@ -102,15 +106,25 @@ impl Announcement {
 
     /// Goes to those of `targets` too that it did not go to yet; says whether there are any.
     pub(super) fn add(&mut self, targets: &[(SocketAddr, IpAddr)], turn: &mut Turn<'_>) -> bool {
-        let told =
-            |target: &(SocketAddr, IpAddr)| self.told.iter().any(|told| (told.remote, told.local) == *target);
-        let new: Vec<Told> =
-            targets.iter().filter(|target| !told(target)).map(|target| Told::new(*target, turn)).collect();
+        let new: Vec<Told> = targets
+            .iter()
+            .filter(|target| !self.goes_to(**target))
+            .map(|target| Told::new(*target, turn))
+            .collect();
         let any = !new.is_empty();
         // The newest first: what was known before has not answered.
         self.told.splice(0..0, new);
         self.told.truncate(MOST_TOLD);
         any
+    }
+
+    /// Whether it goes to every one of `targets`.
+    pub(super) fn covers(&self, targets: &[(SocketAddr, IpAddr)]) -> bool {
+        targets.iter().all(|target| self.goes_to(*target))
+    }
+
+    fn goes_to(&self, target: (SocketAddr, IpAddr)) -> bool {
+        self.told.iter().any(|told| (told.remote, told.local) == target)
     }
 
     /// Asks again now instead of later, unless that was done less than `after` ago.

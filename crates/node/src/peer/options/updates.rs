@@ -3,7 +3,6 @@
 //! Decides which path of those that were proven is used where both ends have a say; what the move's machines answer
 //! is the [migrator](super::super::migrator)'s and the [non-migrator](super::super::non_migrator)'s.
 
-use core::net::SocketAddr;
 use std::sync::Arc;
 
 use stead_noise::session::Session;
@@ -12,7 +11,7 @@ use stead_wire::options::{
 };
 use stead_wire::time::{Duration, Instant};
 
-use super::super::migrator::Proven;
+use super::super::migrator::{News, Proven};
 use super::super::non_migrator::{self, Found, NO_CHALLENGE, Verdict};
 use super::super::paths::{could_be_a_peer_s, is_relayed};
 use super::super::{Peer, sealing};
@@ -22,7 +21,8 @@ use crate::event::{Mover, Suspension};
 use crate::notice::Arrival;
 use crate::turn::Turn;
 
-/// How long after its last proof a direct path is kept although the peer proves that a relay reaches it.
+/// How long after its last proof a direct path is kept although a message of the peer comes over a relay: it may have
+/// been on its way when the peer left the relay.
 const DIRECT_TRUSTED_FOR: Duration = Duration::from_secs(2);
 
 impl Peer {
@@ -36,7 +36,7 @@ impl Peer {
         turn: &mut Turn<'_>,
     ) {
         let ours = found.announced && self.chooses(turn) && self.chosen_at >= Some(found.began);
-        if ours || !self.better(found.proven.remote, turn.now) {
+        if ours || !self.better(&found, turn.now) {
             return;
         }
         self.liveness.acknowledge(self.liveness.acknowledged().map_or(proven_at, |at| at.max(proven_at)));
@@ -45,9 +45,8 @@ impl Peer {
         if silent || (found.announced && self.reached_at_home(arrival, turn)) {
             self.moves.confirm();
             self.migrator.settle();
-        } else if let Some(session) = self.handshaking.sealing(turn.now).cloned() {
-            let targets = self.paths.targets(turn.attachment);
-            self.migrator.widen(&targets, &session, turn);
+        } else {
+            self.on_news(News::Places, turn);
         }
     }
 
@@ -65,6 +64,10 @@ impl Peer {
             return Ok(());
         }
         let settled = self.paths.validated() && self.over_active(arrival);
+        // It answers our own request, and the path that this proved is not the one to use: the peer announces nothing.
+        if delivery.echoed && !settled {
+            return Ok(());
+        }
         if delivery.late || (!settled && self.follow_to_standby(update, delivery, turn)) {
             return Ok(());
         }
@@ -81,7 +84,7 @@ impl Peer {
             Verdict::SamePlace(acknowledge) => {
                 delivery.answers.push(acknowledge);
                 // If we look for the peer too, it is there: what we ask now is answered.
-                self.migrator.hurry(Duration::ZERO, turn.now);
+                self.on_news(News::AskNow, turn);
                 self.ask_along(delivery, turn);
             }
             // Credited and answered by the trial itself.
@@ -200,11 +203,15 @@ impl Peer {
     }
 
     /// Whether a path that was just proven is to be used: a relay only while nothing direct is known to work.
-    fn better(&self, remote: SocketAddr, now: Instant) -> bool {
+    ///
+    /// A place that the peer itself announced counts in any case. Its newest update is younger than every proof of
+    /// another path: while that update is under trial no other path is asked.
+    fn better(&self, found: &Found, now: Instant) -> bool {
         let works =
             self.paths.validated() && self.suspension().is_none_or(|(why, _)| why == Suspension::PeerMoving);
         let direct = self.paths.active().is_some() && !self.paths.relayed();
-        !(is_relayed(remote) && direct && works && self.liveness.acknowledged_within(DIRECT_TRUSTED_FOR, now))
+        let trusted = direct && works && self.liveness.acknowledged_within(DIRECT_TRUSTED_FOR, now);
+        found.announced || !is_relayed(found.proven.remote) || !trusted
     }
 
     /// Whether our choice counts where both ends choose a path at the same moment.

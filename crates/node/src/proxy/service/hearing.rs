@@ -51,8 +51,7 @@ impl Service {
     ) -> Result<(), Discard> {
         let rtt = self.contact.on_response(response, arrival, turn)?;
         self.hear(turn.now);
-        self.patience.rest();
-        self.patience.measured(rtt);
+        self.patience.greeted(rtt, turn.now);
         // The service may have started anew since the last session, and remembers nothing then.
         self.registrations.values_mut().for_each(Registration::renew);
         Ok(())
@@ -76,7 +75,7 @@ impl Service {
         newest: impl Fn(PeerId) -> Option<u64>,
         turn: &mut Turn<'_>,
     ) -> Vec<Word> {
-        self.contact.on_message(index, arrival, turn.now);
+        self.contact.on_message(index, arrival, turn);
         self.hear(turn.now);
         self.patience.answered(turn.now);
         let mut words = Vec::new();
