@@ -42,6 +42,8 @@ pub(crate) struct Requests {
     sent: usize,
     began: Option<Instant>,
     next: Option<Instant>,
+    /// There was news of the same points during the burst: another one follows.
+    again: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +72,7 @@ impl Requests {
 
     /// Whether a burst is under way.
     pub(crate) const fn under_way(&self) -> bool {
-        self.next.is_some()
+        self.next.is_some() || self.again
     }
 
     /// Asks for the peer at every one of `targets`, now and repeatedly.
@@ -78,7 +80,11 @@ impl Requests {
         let known = |remote: &SocketAddr| self.asked.iter().find(|asked| asked.remote == *remote).copied();
         let news = targets.iter().any(|(remote, _)| known(remote).is_none());
         let early = self.began.is_some_and(|began| turn.now < began + BURST_INTERVAL);
-        if targets.is_empty() || (early && !news) {
+        if targets.is_empty() {
+            return;
+        }
+        if early && !news {
+            self.again = true;
             return;
         }
         // A late answer to the last burst counts, so the challenges stay.
@@ -86,24 +92,31 @@ impl Requests {
             let challenge = known(remote).map_or_else(|| turn.fresh_challenge(), |asked| asked.challenge);
             Asked { remote: *remote, local: *local, challenge }
         });
-        *self = Self { asked: asked.collect(), sent: 0, began: Some(turn.now), next: Some(turn.now) };
+        *self = Self {
+            asked: asked.collect(),
+            sent: 0,
+            began: Some(turn.now),
+            next: Some(turn.now),
+            again: false,
+        };
         self.handle_timeout(Some(session), turn);
     }
 
-    /// What was tried before says nothing any more: somebody moved.
-    pub(crate) const fn renew(&mut self) {
-        self.began = None;
+    /// Somebody moved since: what was asked before proves nothing any more, and the next burst may begin at once.
+    pub(crate) fn renew(&mut self) {
+        *self = Self::default();
     }
 
     /// There is nobody to ask now.
     pub(crate) const fn skip(&mut self, now: Instant) {
         self.began = Some(now);
-        self.next = None;
+        (self.next, self.again) = (None, false);
     }
 
     /// The peer is found.
     pub(crate) fn end(&mut self) {
         self.next = None;
+        self.again = false;
         self.asked.clear();
     }
 
@@ -119,17 +132,25 @@ impl Requests {
         Echo::Proven(Proven { remote: asked.remote, local: Some(asked.local), rtt })
     }
 
-    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
-        self.next
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        [self.next, self.again_at()].into_iter().flatten().min()
+    }
+
+    /// When the burst begins again.
+    fn again_at(&self) -> Option<Instant> {
+        self.began.filter(|_| self.again).map(|began| began + BURST_INTERVAL)
     }
 
     /// Sends the next request of the burst to every point, if it is due.
     pub(crate) fn handle_timeout(&mut self, session: Option<&Session>, turn: &mut Turn<'_>) {
+        if self.again_at().is_some_and(|at| turn.now >= at) {
+            (self.began, self.next, self.sent, self.again) = (Some(turn.now), Some(turn.now), 0, false);
+        }
         if self.next.is_none_or(|at| turn.now < at) {
             return;
         }
         let Some(session) = session else {
-            self.next = None;
+            (self.next, self.again) = (None, false);
             return;
         };
         for asked in &self.asked {
