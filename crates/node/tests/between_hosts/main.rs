@@ -16,6 +16,7 @@ mod relayed;
 mod rendezvous;
 mod restarts;
 mod resumption;
+mod searching;
 mod sleep;
 mod standby;
 mod terms;

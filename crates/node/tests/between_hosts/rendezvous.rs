@@ -4,7 +4,7 @@ use stead_node::{Cause, Happening};
 
 use crate::world::{HostId, Mapping, Nat, World, at, ms, peer, secret, secs};
 
-const SERVICE: &str = "203.0.113.1";
+pub(crate) const SERVICE: &str = "203.0.113.1";
 
 /// Alice at 10.0.0.1 and bob at 10.0.0.2, who know each other's keys and `services`, and nothing else.
 fn strangers(services: &[&str]) -> (World, HostId, HostId) {
@@ -18,7 +18,7 @@ fn strangers(services: &[&str]) -> (World, HostId, HostId) {
 }
 
 /// As [`strangers`], after a packet each way.
-fn acquainted(services: &[&str]) -> (World, HostId, HostId) {
+pub(crate) fn acquainted(services: &[&str]) -> (World, HostId, HostId) {
     let (mut world, alice, bob) = strangers(services);
     world.run_for(secs(1));
     world.send(alice, bob, b"hello");
