@@ -238,10 +238,13 @@ fn expectation(expectation: &Expectation) -> Vec<String> {
             ]
         }
         Expectation::Between(row) => {
-            let Between { hosts: [first, second], handshakes, path, enhanced, line: _ } = row;
+            let Between { hosts: [first, second], handshakes, suspensions, suspended, path, enhanced, line: _ } =
+                row;
             vec![
                 Some(format!("between: [{first}, {second}]")),
                 told("handshakes", handshakes.map(|count| count.to_string())),
+                told("suspensions", suspensions.map(|count| count.to_string())),
+                told("suspended", suspended.map(time)),
                 told("path", path.map(|kind| kind.name().to_owned())),
                 told("enhanced", enhanced.map(|held| held.to_string())),
             ]
