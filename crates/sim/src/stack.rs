@@ -11,18 +11,26 @@
 //! - delayed acknowledgements wait 40 ms at most, as in Linux; congestion control is Reno, not CUBIC;
 //! - a connection is never given up (Linux does after about 15 min).
 //!
+//! # Faults of smoltcp
+//! Two of them are made up for at the border; `SMOLTCP.md` describes them. A sender is told of narrow paths by ICMP, which
+//! smoltcp does not look at: the longest packet to a destination is remembered here, as a kernel does.
+//!
 //! The host's clock for the stack stands still while the host sleeps, as CLOCK_MONOTONIC does.
 
+mod border;
+mod told;
+
 use core::net::{IpAddr, SocketAddr};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::socket::{tcp, udp};
+use smoltcp::socket::{Socket, tcp, udp};
 use smoltcp::time::{Duration as StackDuration, Instant as StackInstant};
 use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint, Ipv4Address, Ipv6Address};
 use stead_wire::time::{Duration, Instant};
 
+use self::border::{Border, Ends, Outstanding};
 use crate::clock::{ORIGIN, since_origin};
 
 /// How much faster the stack's clock runs.
@@ -43,6 +51,9 @@ pub struct Stack {
     interface: Interface,
     sockets: SocketSet<'static>,
     cable: Cable,
+    border: Border,
+    /// The longest packets to destinations, as ICMP told.
+    narrow: BTreeMap<IpAddr, usize>,
     /// How long the host has slept.
     slept: Duration,
 }
@@ -64,7 +75,14 @@ impl Stack {
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = seed;
         let interface = Interface::new(config, &mut cable, StackInstant::ZERO);
-        Self { interface, sockets: SocketSet::new(Vec::new()), cable, slept: Duration::ZERO }
+        Self {
+            interface,
+            sockets: SocketSet::new(Vec::new()),
+            cable,
+            border: Border::default(),
+            narrow: BTreeMap::new(),
+            slept: Duration::ZERO,
+        }
     }
 
     /// The host has these addresses now, and reaches everything from them. At most one of each family counts.
@@ -90,11 +108,25 @@ impl Stack {
 
     /// A packet from the carrier.
     pub fn handle_packet(&mut self, packet: Vec<u8>) {
-        self.cable.rx.push_back(packet);
+        if let Some((destination, longest)) = told::too_big(&packet) {
+            let known = self.narrow.entry(destination).or_insert(longest);
+            *known = longest.min(*known);
+            return;
+        }
+        if self.border.admits(&packet, |ends| outstanding(&self.sockets, ends)) {
+            self.cable.rx.push_back(packet);
+        }
+    }
+
+    /// The longest packet that gets to `destination`, as far as the host was told.
+    pub(crate) fn path_mtu(&self, destination: IpAddr) -> usize {
+        self.narrow.get(&destination).map_or(self.cable.mtu, |told| self.cable.mtu.min(*told))
     }
 
     /// Lets the stack see what has come and what time it is.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let again = self.border.again(now, |ends| outstanding(&self.sockets, ends));
+        self.cable.rx.extend(again);
         let now = self.stack_time(now);
         self.interface.poll(now, &mut self.cable, &mut self.sockets);
     }
@@ -106,9 +138,11 @@ impl Stack {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called.
     pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
-        let at = self.interface.poll_at(self.stack_time(now), &self.sockets)?;
-        let micros = u64::try_from(at.total_micros()).unwrap_or(0).div_ceil(SPEED);
-        Some(ORIGIN + self.slept + Duration::from_micros(micros))
+        let stack = self.interface.poll_at(self.stack_time(now), &self.sockets).map(|at| {
+            let micros = u64::try_from(at.total_micros()).unwrap_or(0).div_ceil(SPEED);
+            ORIGIN + self.slept + Duration::from_micros(micros)
+        });
+        [stack, self.border.poll_timeout()].into_iter().flatten().min()
     }
 
     fn stack_time(&self, now: Instant) -> StackInstant {
@@ -151,6 +185,25 @@ impl Stack {
     /// A UDP socket.
     pub fn udp(&mut self, handle: SocketHandle) -> &mut udp::Socket<'static> {
         self.sockets.get_mut(handle)
+    }
+}
+
+/// What a connection has sent, or has to send, that is not acknowledged.
+fn outstanding(sockets: &SocketSet<'static>, (local, remote): Ends) -> Outstanding {
+    let connection = sockets.iter().find_map(|(_, socket)| match socket {
+        Socket::Tcp(tcp) => {
+            let ends = (tcp.local_endpoint(), tcp.remote_endpoint());
+            (ends == (Some(local.into()), Some(remote.into()))).then_some(tcp)
+        }
+        Socket::Udp(_) => None,
+    });
+    match connection {
+        None => Outstanding::Nothing,
+        Some(tcp) if tcp.send_queue() > 0 => Outstanding::Bytes,
+        Some(tcp) => match tcp.state() {
+            tcp::State::FinWait1 | tcp::State::Closing | tcp::State::LastAck => Outstanding::Fin,
+            _ => Outstanding::Nothing,
+        },
     }
 }
 

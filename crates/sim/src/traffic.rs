@@ -61,6 +61,10 @@ pub enum TrafficKind {
         every: Duration,
         /// How long it sends.
         lasts: Duration,
+        /// Bytes of each, eight at least.
+        size: usize,
+        /// Whether the sender lets nobody cut them, nor its own system: it is told when they are too long.
+        dont_fragment: bool,
     },
     /// So many bytes over one TCP connection.
     TcpBulk {
@@ -88,6 +92,10 @@ pub struct Outcome {
     pub corrupt: bool,
     /// Datagrams that have not arrived: their numbers, and when each was sent, since the beginning of the world.
     pub missing: BTreeMap<u64, Duration>,
+    /// Datagrams that the sender's own system refused, because it has been told that they are too long.
+    pub refused: u64,
+    /// When it refused the first, since the beginning of the world.
+    pub told: Option<Duration>,
     /// When something arrived, since the beginning of the world, in order; one entry per moment.
     pub arrivals: Vec<Duration>,
     /// When the receiver saw the sender's end.
@@ -106,6 +114,14 @@ pub enum End {
     NeverOpened,
     /// A connection that was open was reset.
     Broken,
+}
+
+impl TrafficKind {
+    /// Short datagrams, which every path takes.
+    #[must_use]
+    pub const fn udp_ticker(every: Duration, lasts: Duration) -> Self {
+        Self::UdpTicker { every, lasts, size: tick::LEN, dont_fragment: false }
+    }
 }
 
 impl Outcome {

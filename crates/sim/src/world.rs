@@ -174,7 +174,9 @@ impl World {
         let number = self.traffic.len();
         let offset = u16::try_from(number).unwrap_or(0);
         let flow: Box<dyn Flow> = match plan.kind {
-            TrafficKind::UdpTicker { every, lasts } => Box::new(UdpFlow::new(every, lasts)),
+            TrafficKind::UdpTicker { every, lasts, size, dont_fragment } => {
+                Box::new(UdpFlow::new(every, lasts, (size, dont_fragment)))
+            }
             TrafficKind::TcpTicker { every, lasts } => {
                 Box::new(TcpFlow::ticker(every, lasts, FIRST_CLIENT_PORT + offset))
             }

@@ -15,6 +15,8 @@ use crate::stack::Stack;
 pub(crate) struct UdpFlow {
     every: Duration,
     lasts: Duration,
+    size: usize,
+    dont_fragment: bool,
     client: Option<Sending>,
     server: Option<SocketHandle>,
     seen: BTreeSet<u64>,
@@ -29,19 +31,30 @@ struct Sending {
 }
 
 impl UdpFlow {
-    pub(crate) fn new(every: Duration, lasts: Duration) -> Self {
+    /// Datagrams of `size` bytes.
+    pub(crate) fn new(every: Duration, lasts: Duration, (size, dont_fragment): (usize, bool)) -> Self {
         let outcome = Outcome { end: End::Closed, ..Outcome::default() };
-        Self { every, lasts, client: None, server: None, seen: BTreeSet::new(), outcome }
+        let size = size.max(tick::SHORTEST);
+        let (client, server, seen) = (None, None, BTreeSet::new());
+        Self { every, lasts, size, dont_fragment, client, server, seen, outcome }
     }
 
     fn send(&mut self, stack: &mut Stack, now: Instant) -> Option<Instant> {
         let sending = self.client.as_mut()?;
         if sending.next < sending.until && sending.next <= now {
-            let socket = stack.udp(sending.socket);
-            // What finds no room, or no route, is lost like any other.
-            let _lost = socket.send_slice(&tick::encode(self.outcome.sent), sending.remote);
-            self.outcome.missing.insert(self.outcome.sent, since_origin(now));
-            self.outcome.sent += 1;
+            let remote = SocketAddr::new(sending.remote.addr.into(), sending.remote.port);
+            let headers = if remote.is_ipv4() { IPV4_AND_UDP } else { IPV6_AND_UDP };
+            if self.dont_fragment && self.size + headers > stack.path_mtu(remote.ip()) {
+                self.outcome.refused += 1;
+                self.outcome.told.get_or_insert(since_origin(now));
+            } else {
+                let socket = stack.udp(sending.socket);
+                // What finds no room, or no route, is lost like any other.
+                let tick = tick::encode_long(self.outcome.sent, self.size);
+                let _lost = socket.send_slice(&tick, sending.remote);
+                self.outcome.missing.insert(self.outcome.sent, since_origin(now));
+                self.outcome.sent += 1;
+            }
             // A sender that slept does not catch up.
             sending.next = (sending.next + self.every).max(now);
         }
@@ -55,7 +68,7 @@ impl UdpFlow {
                 self.outcome.corrupt = true;
                 continue;
             };
-            self.outcome.corrupt |= number >= self.outcome.sent;
+            self.outcome.corrupt |= number >= self.outcome.sent || payload.len() != self.size;
             if self.seen.last().is_some_and(|last| *last > number) {
                 self.outcome.reordered += 1;
             }
@@ -69,6 +82,10 @@ impl UdpFlow {
         }
     }
 }
+
+/// Lengths of headers.
+const IPV4_AND_UDP: usize = 28;
+const IPV6_AND_UDP: usize = 48;
 
 impl Flow for UdpFlow {
     fn open(&mut self, side: Side, stack: &mut Stack, remote: SocketAddr, now: Instant) {

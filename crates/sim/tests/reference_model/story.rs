@@ -72,7 +72,7 @@ impl Story {
         let lasts = dice.between(secs(3), secs(15));
         let kind = match dice.below(3) {
             0 => TrafficKind::TcpTicker { every: ms(20), lasts },
-            1 => TrafficKind::UdpTicker { every: ms(20), lasts },
+            1 => TrafficKind::udp_ticker(ms(20), lasts),
             _ => TrafficKind::TcpBulk { bytes: 50_000 + dice.below(500_000), rate: Some(1_000_000) },
         };
         let start = dice.up_to(secs(4));

@@ -55,7 +55,7 @@ impl Pair {
     }
 
     pub(crate) fn call(&mut self, from: HostId, to: HostId, lasts: Duration) -> usize {
-        self.traffic("call", from, to, TrafficKind::UdpTicker { every: ms(20), lasts })
+        self.traffic("call", from, to, TrafficKind::udp_ticker(ms(20), lasts))
     }
 
     pub(crate) fn download(&mut self, from: HostId, to: HostId, bytes: u64, rate: u64) -> usize {

@@ -8,3 +8,4 @@ mod moves;
 mod nats;
 mod plain;
 mod rendezvous;
+mod sizes;

@@ -66,7 +66,7 @@ impl Stage {
             name: traffic.name.clone(),
             kind: match traffic.kind {
                 Kind::TcpTicker { every, lasts } => TrafficKind::TcpTicker { every, lasts },
-                Kind::UdpTicker { every, lasts } => TrafficKind::UdpTicker { every, lasts },
+                Kind::UdpTicker { every, lasts } => TrafficKind::udp_ticker(every, lasts),
                 Kind::TcpBulk { bytes, rate } => {
                     TrafficKind::TcpBulk { bytes, rate: rate.map(|rate| rate.0) }
                 }
