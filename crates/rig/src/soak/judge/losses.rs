@@ -6,6 +6,7 @@
 //!   kill, if there was none) until the program runs again, and what the other end sent until it noticed;
 //! - what did not fit the device's queue during a freeze: sent by the frozen host after [`QUEUE_FILLS`];
 //! - what was older than the buffer: it would have waited for more than [`BUFFER`];
+//! - what still waited for a usable path when the world stopped looking;
 //! - plain line loss: as many as chance takes of those whose passage meets a lossy line ([`Chance`]).
 
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub enum Excuse {
     Frozen,
     /// They were older than the buffer.
     Old,
+    /// No usable path came back before the world stopped looking.
+    Unseen,
 }
 
 /// A time in which a line lost by chance.
@@ -94,6 +97,9 @@ fn excuses(scenario: &Scenario, traffic: &Traffic, course: &Course) -> Vec<(Dura
     let unnoticed = NOTICED + 2 * course.round_trip;
     let mut excuses = Vec::new();
     for (from, to) in course.outages.iter().copied() {
+        if course.reach.ready(to).is_none() {
+            excuses.push((from.saturating_sub(in_flight), to, Excuse::Unseen));
+        }
         if to - from > BUFFER {
             // What is sent last waits least. Unnoticed silence stops no clock.
             let last = to.saturating_sub(BUFFER.saturating_sub(unnoticed));

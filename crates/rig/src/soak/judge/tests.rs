@@ -202,6 +202,15 @@ fn what_was_older_than_the_buffer_may_be_lost_and_what_was_younger_not() {
 }
 
 #[test]
+fn what_still_waited_for_a_path_in_the_end_may_be_lost() {
+    let for_good = "  - { at: 50s, network: cafe, link: { loss: 100% } }\n";
+    let silent = Seen::after(for_good).silent("call", &[(50_000, 61_000)]);
+    assert_eq!(silent.lost([49_990, 59_000]).breaches(), []);
+    let before = Seen::after(for_good).silent("call", &[(50_000, 61_000)]);
+    assert_eq!(before.lost([49_000]).breaches(), one(Promise::Kept, "call"));
+}
+
+#[test]
 fn what_a_killed_daemon_held_may_be_lost() {
     let kill = |host: &str| {
         let rows = format!(
