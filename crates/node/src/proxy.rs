@@ -282,15 +282,20 @@ impl Proxy {
         if service.went_silent() {
             let event = Event { peer: service.name.clone(), what: Happening::ServiceSilent };
             turn.out.events.push_back(event);
+            // What it relayed, another one may relay.
+            (0..).map(PeerId).take(self.peers.len()).for_each(|peer| self.offer_relay(peer));
         }
     }
 
-    /// Tells a peer of the first service that relays to it, if that is another than before.
+    /// Tells a peer of the first service that relays to it, if that is another than before. One that is silent comes
+    /// last: its slots are as old as its last word.
     fn offer_relay(&mut self, peer: PeerId) {
         let slot = |(number, service): (u32, &mut Service)| {
-            Some(RelayAddress::new(number, service.registration(peer)?.slot()?))
+            let relay = RelayAddress::new(number, service.registration(peer)?.slot()?);
+            Some((service.is_silent(), relay))
         };
-        let relay = (0..).zip(&mut self.services).find_map(slot);
+        let slots = (0..).zip(&mut self.services).filter_map(slot);
+        let relay = slots.min_by_key(|(silent, _)| *silent).map(|(_, relay)| relay);
         let Some(followed) = self.peers.get_mut(peer.0 as usize) else { return };
         if core::mem::replace(&mut followed.relay, relay) != relay {
             self.news.push_back((peer, News::Relay(relay.map(Into::into))));

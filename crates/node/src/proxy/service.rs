@@ -213,6 +213,11 @@ impl Service {
         self.patience.is_hopeless() && !core::mem::replace(&mut self.silence_told, true)
     }
 
+    /// Whether it was told to be silent, and has said nothing since.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silence_told
+    }
+
     /// Behind a NAT: when the mapping wants refreshing. While an answer is awaited it is refreshed anyway.
     fn keepalive_due(&self) -> Option<Instant> {
         let waits = self.public == Some(false) && self.patience.retry_at().is_none();

@@ -103,6 +103,31 @@ fn kept_apart() -> (World, HostId, HostId) {
     (world, alice, bob)
 }
 
+#[test]
+fn a_relay_that_dies_is_replaced_by_one_that_answers() {
+    let mut world = World::new();
+    world.service(101, "203.0.113.1");
+    world.service(102, "203.0.113.2");
+    let alice = world.host(1, &["10.0.0.1"], vec![peer("bob", secret(2).public_key(), &[])]);
+    let bob = world.host(2, &["10.0.0.2"], vec![peer("alice", secret(1).public_key(), &[])]);
+    world.loses = Box::new(is_direct);
+    world.run_for(secs(1));
+    for round in 0..300_u16 {
+        if round == 100 {
+            assert_eq!(world.status(alice).relayed.expect("relayed").by, "service101");
+            world.kill_service(0);
+        }
+        world.send(alice, bob, &round.to_be_bytes());
+        world.send(bob, alice, &round.to_be_bytes());
+        world.run_for(ms(20));
+    }
+    world.run_for(secs(1));
+    for host in [alice, bob] {
+        assert_eq!(world.status(host).relayed.expect("relayed").by, "service102");
+        assert_eq!(world.received(host).len(), 300, "nothing is lost");
+    }
+}
+
 fn is_direct(flight: &Flight) -> bool {
     flight.source.port() != 51821 && flight.destination.port() != 51821
 }
