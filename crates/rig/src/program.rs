@@ -59,7 +59,7 @@ enum Command {
     Roam(RoamArguments),
     /// Random episodes of moves, outages, kills, freezes and losses under long-lived TCP and UDP, judged by what is
     /// promised; each breach is reduced, written to a file, and shown with the command that plays it again.
-    Soak(SoakArguments),
+    Soak(soak::Arguments),
     /// Which programs the tunnels need that are not installed: one a line, with where it comes from; for scripts.
     Lacking(lacking::Arguments),
 }
@@ -176,33 +176,6 @@ struct SweepArguments {
     /// The first of them.
     #[arg(long, default_value_t = 1)]
     first: u64,
-    /// End with one line of JSON that holds every figure and verdict.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args, Debug)]
-struct SoakArguments {
-    /// Scenario files to play and judge by the same promises, in stead of drawn episodes.
-    files: Vec<PathBuf>,
-    /// How long: minutes of virtual time in the simulator, of real time in network namespaces.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
-    minutes: u64,
-    /// How many episodes, whatever time they take.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    episodes: Option<u64>,
-    /// The first episode's seed; each next episode has the next seed.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Where: in virtual time, or in network namespaces with real programs (needs root).
-    #[arg(long, default_value = "sim", value_parser = world)]
-    world: WorldKind,
-    /// Where scenarios that show a breach are written.
-    #[arg(long, value_name = "DIRECTORY", default_value = "soak-found")]
-    directory: PathBuf,
-    /// Writes what shows a breach as it was drawn, without reducing it.
-    #[arg(long)]
-    no_reduce: bool,
     /// End with one line of JSON that holds every figure and verdict.
     #[arg(long)]
     json: bool,

@@ -5,25 +5,54 @@ mod interrupted;
 mod tally;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use stead_rig::RigError;
 use stead_rig::run::play;
 use stead_rig::scenario::{Measured, Scenario, WorldKind};
 use stead_rig::soak::judge::expectations;
 use stead_rig::soak::{Breach, Promise, draw, judge, reduce};
 
-use super::SoakArguments;
 use super::terminal::{Look, Terminal};
+use super::world;
 use interrupted::Interruption;
 use tally::{Found, SoakReport, Tally};
 
+/// What is played, where and for how long.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Scenario files to play and judge by the same promises, in stead of drawn episodes.
+    files: Vec<PathBuf>,
+    /// How long: minutes of virtual time in the simulator, of real time in network namespaces.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    minutes: u64,
+    /// How many episodes, whatever time they take.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    episodes: Option<u64>,
+    /// The first episode's seed; each next episode has the next seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where: in virtual time, or in network namespaces with real programs (needs root).
+    #[arg(long, default_value = "sim", value_parser = world)]
+    world: WorldKind,
+    /// Where scenarios that show a breach are written.
+    #[arg(long, value_name = "DIRECTORY", default_value = "soak-found")]
+    directory: PathBuf,
+    /// Writes what shows a breach as it was drawn, without reducing it.
+    #[arg(long)]
+    no_reduce: bool,
+    /// End with one line of JSON that holds every figure and verdict.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// Plays episodes until so many minutes are over, virtual ones in the simulator, or until Ctrl-C.
-pub(super) fn run(arguments: &SoakArguments, terminal: &Terminal) -> Result<SoakReport, RigError> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<SoakReport, RigError> {
     let title = match arguments.files.len() {
         0 => format!(
             "soak ({}), {} min from seed {}",
@@ -61,16 +90,15 @@ pub(super) fn run(arguments: &SoakArguments, terminal: &Terminal) -> Result<Soak
     Ok(report)
 }
 
-fn load(files: &[std::path::PathBuf]) -> Result<Vec<Scenario>, RigError> {
-    let load = |file: &std::path::PathBuf| {
-        Scenario::load(file).map_err(|mistakes| RigError::Scenario(mistakes.to_string()))
-    };
+fn load(files: &[PathBuf]) -> Result<Vec<Scenario>, RigError> {
+    let load =
+        |file: &PathBuf| Scenario::load(file).map_err(|mistakes| RigError::Scenario(mistakes.to_string()));
     files.iter().map(load).collect()
 }
 
 /// A soak under way, shared by its workers.
 struct Soak<'a> {
-    arguments: &'a SoakArguments,
+    arguments: &'a Arguments,
     terminal: &'a Terminal,
     interruption: &'a Interruption,
     /// What is played in stead of drawn episodes.

@@ -238,8 +238,15 @@ fn expectation(expectation: &Expectation) -> Vec<String> {
             ]
         }
         Expectation::Between(row) => {
-            let Between { hosts: [first, second], handshakes, suspensions, suspended, path, enhanced, line: _ } =
-                row;
+            let Between {
+                hosts: [first, second],
+                handshakes,
+                suspensions,
+                suspended,
+                path,
+                enhanced,
+                line: _,
+            } = row;
             vec![
                 Some(format!("between: [{first}, {second}]")),
                 told("handshakes", handshakes.map(|count| count.to_string())),
