@@ -46,4 +46,4 @@ fn the_slice_takes_minutes_and_no_longer() {
 /// Episodes that keep every promise today; one that a mend has made whole belongs here.
 const SIM_SEEDS: [u64; 3] = [1, 7, 8];
 /// Two minutes on the clock.
-const NETNS_SEEDS: [u64; 2] = [1, 7];
+const NETNS_SEEDS: [u64; 2] = [1, 8];
