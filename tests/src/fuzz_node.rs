@@ -97,6 +97,7 @@ impl Stage {
                 public_key: secret(1 - host).public_key(),
                 preshared_key: None,
                 endpoints: vec![SocketAddr::new(home(1 - host), PORT)],
+                remembered: Vec::new(),
                 allowed_ips: Vec::new(),
                 persistent_keepalive: None,
             };
@@ -105,6 +106,7 @@ impl Stage {
                 listen_port: PORT,
                 mtu: 1420,
                 able: stead_wire::options::Capabilities::FAST_AES,
+                mobile: true,
                 connections: CONNECTIONS,
                 resending: Resending::default(),
                 suspension: SuspensionSettings::default(),

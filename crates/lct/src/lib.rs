@@ -11,7 +11,7 @@
 //!
 //! # Life-cycle of an entry
 //! [`Table::track`] (first packet either way) → counted by packets, moved by [`Table::migrate`] → ended by TCP's
-//! FIN or RST, by silence, by [`Table::forget_peer`], or evicted when the table is full.
+//! FIN or RST, by silence, or evicted when the table is full.
 //!
 //! # Cost
 //! [`Table::lookup`] takes one shard's read lock; counting is relaxed atomics. Everything else takes the one
@@ -22,6 +22,7 @@ mod index;
 mod limits;
 mod listing;
 mod queues;
+mod revival;
 mod specification;
 mod suspension;
 mod table;
@@ -31,6 +32,7 @@ mod trail;
 pub use entry::{Entry, State};
 pub use limits::Limits;
 pub use listing::{ConnectionRow, Stats, Traffic};
+pub use revival::{ask_own, ask_peer, revert_backoff};
 pub use specification::{Attachment, CurrentSpecification, OriginalSpecification, PathId, PeerId, Token};
 pub use suspension::{Budget, Held, HeldCount, Losses, Rules};
 pub use table::{Refusal, Table};

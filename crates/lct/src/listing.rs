@@ -56,8 +56,6 @@ pub struct Stats {
     pub reopened: u64,
     /// Entries removed because the table was full.
     pub evicted: u64,
-    /// Entries removed with their peer.
-    pub forgotten: u64,
     /// Connections refused because another peer has one with the same original specification.
     pub refused: u64,
     /// Tokens that were taken already and had to be made again.

@@ -135,6 +135,28 @@ impl Held {
         }
     }
 
+    /// The peer may be another program by now, which does not know which windows the one before had closed: what this
+    /// side's TCP acknowledged last goes once more, for each of `connections`, with what else is held. How many those are.
+    pub fn repeat(&mut self, connections: &[Arc<Entry>]) -> usize {
+        let mut repeated = 0;
+        if !self.rules.tcp {
+            return repeated;
+        }
+        for entry in connections {
+            let Some(packet) = answer::repeated(entry) else { continue };
+            self.change(*entry.original(), |lot| lot.put_repeated(packet, entry));
+            repeated += 1;
+        }
+        self.keep_within_share();
+        repeated
+    }
+
+    /// Whether something of this connection waits.
+    #[must_use]
+    pub fn holds(&self, connection: &OriginalSpecification) -> bool {
+        self.lots.contains_key(connection)
+    }
+
     /// The next acknowledgement with a closed window, for this side's own stack. To be asked for only while nothing
     /// may flow.
     pub fn poll_answer(&mut self, now: Instant) -> Option<Vec<u8>> {

@@ -142,18 +142,6 @@ impl Table {
         index.release(peer, now);
     }
 
-    /// Removes all entries of a peer that is no longer configured; how many there were.
-    pub fn forget_peer(&self, peer: PeerId) -> usize {
-        let mut index = self.index();
-        index.release(peer, Instant::ZERO);
-        let entries = index.of_peer(peer);
-        for entry in &entries {
-            self.remove(&mut index, entry.id);
-        }
-        index.stats.forgotten += entries.len() as u64;
-        entries.len()
-    }
-
     /// Removes the entries whose time of silence is over; how many there were.
     pub fn expire(&self, now: Instant) -> usize {
         let mut index = self.index();

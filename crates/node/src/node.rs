@@ -20,10 +20,10 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stead_lct::PeerId;
+use stead_lct::{OriginalSpecification, PeerId};
 use stead_noise::doorkeeper::Doorkeeper;
 use stead_noise::keys::PublicKey;
-use stead_wire::ip::IpHeaders;
+use stead_wire::ip::{IpHeaders, Protocol};
 use stead_wire::time::Instant;
 
 use self::ground::Ground;
@@ -51,6 +51,8 @@ pub struct Node {
     cursor: FlowCursor,
     doorkeeper: Doorkeeper,
     wakes: Wakes,
+    /// How often a peer's proven points changed.
+    proofs: u64,
 }
 
 impl Node {
@@ -149,16 +151,21 @@ impl Node {
         }
     }
 
-    /// The host's applications still have connections with `remotes`, virtual addresses, from before this node was
-    /// started: the peers that these belong to are asked for a session at once, where they are configured to be.
+    /// The host's applications still have these TCP connections from before this node was started: the peers that they
+    /// belong to are asked for a session at once, where they are configured to be, and the connections are woken.
     ///
     /// Otherwise a connection on which only the peer has something to say would wait for ever, if the peer started
-    /// anew too and cannot know where we are.
-    pub fn handle_survivors(&mut self, remotes: &[IpAddr], now: Instant) {
+    /// anew too and cannot know where we are; and one that the program before told to wait would wait for its timers.
+    pub fn handle_survivors(&mut self, connections: &[OriginalSpecification], now: Instant) {
         let routes = self.ground.path.routes();
-        let owners: BTreeSet<PeerId> = remotes.iter().filter_map(|remote| routes.owner(*remote)).collect();
-        for owner in owners {
-            self.with_peer(owner, now, Peer::on_survivors);
+        let mut owned: BTreeMap<PeerId, Vec<OriginalSpecification>> = BTreeMap::new();
+        for connection in connections.iter().filter(|connection| connection.protocol == Protocol::TCP) {
+            if let Some(owner) = routes.owner(connection.remote.ip()) {
+                owned.entry(owner).or_default().push(*connection);
+            }
+        }
+        for (owner, connections) in owned {
+            self.with_peer(owner, now, |peer, turn| peer.on_survivors(&connections, turn));
         }
     }
 
@@ -204,11 +211,15 @@ impl Node {
     ) -> Option<T> {
         let peer = self.peers.get_mut(id.0 as usize)?;
         let mut turn = self.ground.turn(now);
+        let proofs = peer.proofs();
         let result = act(peer, &mut turn);
         peer.settle(&mut turn);
+        self.proofs += peer.proofs() - proofs;
         self.wakes.set(id, peer.poll_timeout());
         let relayed = peer.active_remote().and_then(RelayAddress::of);
-        if self.proxy.follow(id, peer.sought(now), relayed, &mut turn) {
+        let stays = peer.stays();
+        let told = self.proxy.follow(id, peer.sought(now), relayed, &mut turn);
+        if self.proxy.settle_down(id, stays, &mut turn) || told {
             self.watch_services(now);
         }
         Some(result)
@@ -246,6 +257,24 @@ impl Node {
         }
         self.watch_services(now);
         (result, rerouted)
+    }
+
+    /// How often [`proven_points`](Self::proven_points) changed so far: when there is something new to keep.
+    #[must_use]
+    pub const fn proofs(&self) -> u64 {
+        self.proofs
+    }
+
+    /// Where each peer was last proven to be, the newest first; what a program that is started later should remember
+    /// (see [`PeerSettings::remembered`](crate::PeerSettings::remembered)). A few points per peer.
+    pub fn proven_points(&self) -> impl Iterator<Item = (PublicKey, &[SocketAddr])> + '_ {
+        let known = self.peers.iter().filter(|peer| !peer.proven_points().is_empty());
+        known.map(|peer| (peer.key(), peer.proven_points()))
+    }
+
+    /// This program ends in good order: what the services keep for this node they need not keep any longer.
+    pub fn handle_end(&mut self, now: Instant) {
+        self.with_proxy(now, |proxy, turn| proxy.end(turn));
     }
 
     /// Services are numbered behind the peers.

@@ -25,10 +25,12 @@ mod sessions;
 mod stage;
 mod standby;
 mod status;
+mod survivors;
 mod switching;
 mod timers;
 mod whereabouts;
 
+use core::net::SocketAddr;
 use std::sync::Arc;
 
 use stead_lct::PeerId;
@@ -50,6 +52,7 @@ use self::requests::Requests;
 use self::resumption::Resumption;
 pub(crate) use self::stage::Stage;
 use self::standby::Standby;
+use self::survivors::Survivors;
 use crate::drops::Discard;
 use crate::event::{Event, Happening, Suspension};
 use crate::lane::{Flow, Lane, Way};
@@ -80,6 +83,9 @@ pub(crate) struct Peer {
     standby: Standby,
     stage: Stage,
     resumption: Resumption,
+    survivors: Survivors,
+    /// When what this host's TCP acknowledged last was repeated for a peer that may be another program.
+    repeated: Option<Instant>,
     suspended: Option<(Suspension, Instant)>,
     suspensions: Suspensions,
     /// What the host's filter refuses, until it does no longer.
@@ -90,8 +96,10 @@ pub(crate) struct Peer {
     moves: Moves,
     /// When we last chose a path, by the first answer to our updates.
     chosen_at: Option<Instant>,
-    /// When the persistent keepalive last found nobody to go to.
-    keepalive_tried: Option<Instant>,
+    /// When the peer was last called without a session, though nothing waits for it.
+    called: Option<Instant>,
+    /// How often it was called in vain since the last sign of life.
+    calls: u32,
     lookup: Lookup,
     /// Since when packets wait for a peer of which nobody knows where it is.
     search: Option<Instant>,
@@ -130,7 +138,7 @@ impl Peer {
         Self {
             handshaking: Handshaking::new(id, settings.public_key, settings.preshared_key),
             negotiation: Negotiation::default(),
-            paths: Paths::new(settings.endpoints),
+            paths: Paths::new(settings.endpoints, settings.remembered),
             about: About {
                 id,
                 name: settings.name,
@@ -147,6 +155,8 @@ impl Peer {
             standby: Standby::default(),
             stage,
             resumption: Resumption::default(),
+            survivors: Survivors::default(),
+            repeated: None,
             suspended: None,
             suspensions: Suspensions::default(),
             refusal: None,
@@ -154,7 +164,8 @@ impl Peer {
             ordered: None,
             moves: Moves::default(),
             chosen_at: None,
-            keepalive_tried: None,
+            called: None,
+            calls: 0,
             lookup: Lookup::default(),
             search: None,
         }
@@ -166,6 +177,16 @@ impl Peer {
 
     pub(crate) const fn key(&self) -> PublicKey {
         self.about.key
+    }
+
+    /// Where it was proven to be, the newest first.
+    pub(crate) fn proven_points(&self) -> &[SocketAddr] {
+        self.paths.proven_points()
+    }
+
+    /// How often [`proven_points`](Self::proven_points) changed.
+    pub(crate) const fn proofs(&self) -> u64 {
+        self.paths.proofs()
     }
 
     /// Why and since when its traffic is suspended.
@@ -192,6 +213,7 @@ impl Peer {
             return;
         }
         self.stage.push(packet.to_vec(), turn.path, turn.now);
+        self.calls = 0;
         self.want(turn);
     }
 
@@ -203,14 +225,6 @@ impl Peer {
         match self.handshaking.sealing(turn.now) {
             None => self.handshaking.begin_unless_answered(&self.every_target(turn), turn),
             Some(_) => self.on_news(News::PacketWaits, turn),
-        }
-    }
-
-    /// Connections with the peer are older than this node: the peer may not know where we are any more, and
-    /// nobody's application need have anything to say soon.
-    pub(crate) fn on_survivors(&mut self, turn: &mut Turn<'_>) {
-        if !self.plays_dead() && self.handshaking.sealing(turn.now).is_none() {
-            self.handshaking.begin_often(&self.every_target(turn), turn);
         }
     }
 
@@ -274,6 +288,7 @@ impl Peer {
         self.offer_twin(turn);
         let flow = self.publish(turn);
         self.answer_in_its_name(flow, turn);
+        self.wake_survivors(flow != Flow::Held, turn);
         self.look(turn);
     }
 

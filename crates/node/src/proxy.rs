@@ -159,6 +159,28 @@ impl Proxy {
         self.advance(turn);
     }
 
+    /// This node ends in good order: the services need keep nothing for it any longer.
+    pub(crate) fn end(&mut self, turn: &mut Turn<'_>) {
+        self.services.iter_mut().for_each(Service::end);
+        self.advance(turn);
+    }
+
+    /// Whether a peer `stays` where it is, in public: then no service is needed for it, unless it is not found there. True
+    /// if the services were told.
+    pub(crate) fn settle_down(&mut self, peer: PeerId, stays: bool, turn: &mut Turn<'_>) -> bool {
+        let Some(followed) = self.peers.get(peer.0 as usize) else { return false };
+        let needed = !stays || followed.sought.help == Help::Relay || followed.relayed.is_some();
+        let mut changed = false;
+        for registration in self.services.iter_mut().filter_map(|service| service.registration(peer)) {
+            changed |= registration.is_needed() != needed;
+            registration.need(needed);
+        }
+        if changed {
+            self.advance(turn);
+        }
+        changed
+    }
+
     /// How much a peer is sought now, and over which relay it is reached. True if the services were told.
     pub(crate) fn follow(
         &mut self,

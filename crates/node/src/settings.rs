@@ -20,6 +20,8 @@ pub struct Settings {
     /// On what terms this node is able to go on with VC-enhanced peers: AES in hardware, packets with partial checksums.
     /// What both ends are able to, they do.
     pub able: Capabilities,
+    /// Whether this node may be attached elsewhere one day. Peers of a public node that is not keep nothing ready for that.
+    pub mobile: bool,
     /// Most entries the local connection translation table may hold.
     pub connections: usize,
     /// What is kept of what was sent, to send it again when a move has lost it.
@@ -102,6 +104,9 @@ pub struct PeerSettings {
     pub preshared_key: Option<PresharedKey>,
     /// Where it may be found at first. Empty: it has to speak first.
     pub endpoints: Vec<SocketAddr>,
+    /// Where it was last proven to be, the newest first, as [`Node::proven_points`](crate::Node::proven_points) told a
+    /// program that ran before. Hints: it is asked there at the start, and proven anew.
+    pub remembered: Vec<SocketAddr>,
     /// Virtual addresses and subnets that belong to it. Its key-derived address is always added.
     pub allowed_ips: Vec<Prefix>,
     /// Send a keepalive after this much silence in both directions, to keep a NAT's mapping.
@@ -255,6 +260,7 @@ mod tests {
             public_key: StaticSecret::from_random([key; 32]).public_key(),
             preshared_key: None,
             endpoints: Vec::new(),
+            remembered: Vec::new(),
             allowed_ips: prefixes.iter().map(|text| prefix(text)).collect(),
             persistent_keepalive: None,
         }
@@ -274,6 +280,7 @@ mod tests {
             resending: Resending::default(),
             suspension: SuspensionSettings::default(),
             able: Capabilities::NONE,
+            mobile: true,
             services: Vec::new(),
             peers,
         }

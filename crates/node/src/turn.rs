@@ -23,6 +23,19 @@ pub(crate) struct Identity {
     pub(crate) listen_port: u16,
     /// On what terms we are able to keep a session's twin.
     pub(crate) able: Capabilities,
+    /// Whether we may be attached elsewhere one day.
+    pub(crate) mobile: bool,
+}
+
+impl Identity {
+    /// What we tell peers of ourselves.
+    pub(crate) const fn capabilities(&self) -> Capabilities {
+        if self.mobile {
+            self.able.union(Capabilities::MOBILE)
+        } else {
+            self.able.without(Capabilities::MOBILE)
+        }
+    }
 }
 
 /// Randomness, one stream per purpose, so that one purpose's use never shifts another's.

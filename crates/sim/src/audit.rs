@@ -1,12 +1,14 @@
 //! What must never happen, watched for while the world runs.
 //!
 //! - An inner packet comes out of a tunnel that nobody at the other end put in, or more often than it was put in:
-//!   somebody forged or replayed it. A TCP segment may come in pieces.
+//!   somebody forged or replayed it. A TCP segment may come in pieces, and a node may say once more what its host's TCP has
+//!   acknowledged.
 //! - A node's active path to a VC enhanced peer leads to a place from which that peer never spoke.
 //! - An entry of a node's table belongs to another peer than the one whose address it names.
 //!
 //! A [`Finding`] of the first two kinds is a forgery or a replay that changed something.
 
+mod bare;
 mod pieces;
 
 use core::fmt;
@@ -19,6 +21,7 @@ use stead_wire::ip::IpHeaders;
 use stead_wire::tcp;
 use stead_wire::time::Instant;
 
+use self::bare::Acknowledgements;
 use self::pieces::Pieces;
 use crate::network::HostId;
 use crate::trace::moment;
@@ -87,6 +90,7 @@ pub(crate) struct Audit {
     /// Packets that went into tunnels and have not come out, by what they are.
     under_way: BTreeMap<u64, u32>,
     pieces: Pieces,
+    acknowledgements: Acknowledgements,
     /// From where each host spoke, as anybody might have seen it.
     places: BTreeMap<HostId, BTreeSet<SocketAddr>>,
     findings: Vec<Finding>,
@@ -100,6 +104,7 @@ impl Audit {
     pub(crate) fn packet_sent(&mut self, packet: &[u8]) {
         *self.under_way.entry(fingerprint(packet)).or_default() += 1;
         self.pieces.sent(packet);
+        self.acknowledgements.sent(packet);
     }
 
     /// An inner packet came out of a tunnel at `host`.
@@ -111,6 +116,7 @@ impl Audit {
             }
             Some(count) => *count -= 1,
             None if self.pieces.opened(fingerprint, packet) => {}
+            None if self.acknowledgements.is_repeated(packet) => {}
             None => self.found(host, Wrong::StrangePacket { len: packet.len() }, now),
         }
     }

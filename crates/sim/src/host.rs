@@ -3,6 +3,7 @@
 //! What it knows of the outside is what its address monitor would tell ([`Host::snapshot`]); the world moves it.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
 
 use stead_node::{Arrival, Cause, LocalAddress, LocalAttachment, Prefix, Suspensions};
 use stead_noise::keys::StaticSecret;
@@ -120,6 +121,8 @@ pub(crate) struct Host {
     pub(crate) starts: u64,
     /// What earlier machines had counted of each peer.
     pub(crate) past: Vec<Counted>,
+    /// Where peers were proven to be, by their names: the state directory.
+    pub(crate) remembered: BTreeMap<String, Vec<SocketAddr>>,
     pub(crate) pause: Option<Pause>,
     /// What came for the machine while it was suspended.
     pub(crate) waiting: Waiting,
@@ -199,6 +202,7 @@ impl Host {
             machine: None,
             starts: 0,
             past: Vec::new(),
+            remembered: BTreeMap::new(),
             pause: None,
             waiting: Waiting::default(),
             unheard: None,

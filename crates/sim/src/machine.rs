@@ -15,6 +15,7 @@ pub(crate) use wireguard::WireguardMachine;
 
 use core::fmt;
 
+use stead_lct::OriginalSpecification;
 use stead_node::{Arrival, Event, LocalAttachment, Node, Outlet, Transmit};
 use stead_sns::Service;
 use stead_wire::time::Instant;
@@ -29,6 +30,9 @@ pub trait Machine {
 
     /// Where the host is attached now.
     fn handle_attachment(&mut self, attachment: LocalAttachment, now: Instant);
+
+    /// The host's stack kept these connections from before the machine was started.
+    fn handle_survivors(&mut self, _connections: &[OriginalSpecification], _now: Instant) {}
 
     /// The moment that [`drain`](Self::drain) named has come.
     fn handle_timeout(&mut self, now: Instant);

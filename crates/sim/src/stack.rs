@@ -28,6 +28,8 @@ use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxT
 use smoltcp::socket::{Socket, tcp, udp};
 use smoltcp::time::{Duration as StackDuration, Instant as StackInstant};
 use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint, Ipv4Address, Ipv6Address};
+use stead_lct::OriginalSpecification;
+use stead_wire::ip::Protocol;
 use stead_wire::time::{Duration, Instant};
 
 use self::border::{Border, Ends, Outstanding};
@@ -149,6 +151,24 @@ impl Stack {
         let awake = since_origin(now).saturating_sub(self.slept);
         let micros = u64::try_from(awake.as_micros()).unwrap_or(0) * SPEED;
         StackInstant::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+
+    /// TCP connections in which either end may still have something to say, as Linux lists them.
+    pub(crate) fn connections(&self) -> Vec<OriginalSpecification> {
+        let alive = |state| {
+            use tcp::State::{CloseWait, Closing, Established, FinWait1, FinWait2};
+            matches!(state, Established | FinWait1 | FinWait2 | CloseWait | Closing)
+        };
+        let end = |endpoint: IpEndpoint| SocketAddr::new(endpoint.addr.into(), endpoint.port);
+        let connection = |socket: &tcp::Socket<'_>| {
+            let (local, remote) = (end(socket.local_endpoint()?), end(socket.remote_endpoint()?));
+            Some(OriginalSpecification { local, remote, protocol: Protocol::TCP })
+        };
+        let sockets = self.sockets.iter().filter_map(|(_, socket)| match socket {
+            Socket::Tcp(socket) if alive(socket.state()) => connection(socket),
+            _ => None,
+        });
+        sockets.collect()
     }
 
     /// A TCP socket that listens on `port`.

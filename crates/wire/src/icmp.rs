@@ -1,5 +1,6 @@
 //! What tells a sender that its packet was too long: ICMP's "fragmentation needed" (RFC 792, RFC 1191) and ICMPv6's
-//! "packet too big" (RFC 4443 §3.2).
+//! "packet too big" (RFC 4443 §3.2); and that it was lost because no path led further: "host unreachable" and "no route
+//! to destination" (RFC 4443 §3.1).
 
 use crate::checksum::{addresses, checksum, folded, pseudo_header, sum};
 use crate::ip::{IpHeaders, Protocol};
@@ -23,10 +24,29 @@ pub fn too_big(packet: &[u8], headers: &IpHeaders, longest: usize) -> Option<Vec
     }
 }
 
+/// The answer to `packet`, for which there was no path: a whole IP packet to its sender, in the name of its destination.
+///
+/// A TCP that repeats itself takes it as the sign that its repetition was lost for want of a path and not for
+/// congestion, and takes back the backoff (RFC 6069). `None` where no answer may be given, as for [`too_big`].
+#[must_use]
+pub fn unreachable(packet: &[u8], headers: &IpHeaders) -> Option<Vec<u8>> {
+    if is_error(packet, headers) || is_later_fragment(packet) || !is_answerable(headers) {
+        return None;
+    }
+    Some(match packet.first()? >> 4 {
+        4 => v4_error(HOST_UNREACHABLE, 0, packet),
+        _ => v6_error([NO_DESTINATION, NO_ROUTE], 0, packet),
+    })
+}
+
 fn fragmentation_needed(packet: &[u8], longest: usize) -> Vec<u8> {
+    v4_error(FRAGMENTATION_NEEDED, u16::try_from(longest).unwrap_or(u16::MAX), packet)
+}
+
+/// "Destination unreachable", for the reason `code`.
+fn v4_error(code: u8, mtu: u16, packet: &[u8]) -> Vec<u8> {
     let quoted = &packet[..packet.len().min(IPV4_QUOTED)];
-    let mtu = u16::try_from(longest).unwrap_or(u16::MAX);
-    let mut message = vec![DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, 0, 0, 0, 0];
+    let mut message = vec![DESTINATION_UNREACHABLE, code, 0, 0, 0, 0];
     message.extend(mtu.to_be_bytes());
     message.extend_from_slice(quoted);
     let sum = checksum(&message);
@@ -43,10 +63,15 @@ fn fragmentation_needed(packet: &[u8], longest: usize) -> Vec<u8> {
 }
 
 fn packet_too_big(packet: &[u8], longest: usize) -> Vec<u8> {
-    let quoted = &packet[..packet.len().min(IPV6_LEAST_MTU - 48)];
     let mtu = u32::try_from(longest.max(IPV6_LEAST_MTU)).unwrap_or(u32::MAX);
-    let mut message = vec![PACKET_TOO_BIG, 0, 0, 0];
-    message.extend(mtu.to_be_bytes());
+    v6_error([PACKET_TOO_BIG, 0], mtu, packet)
+}
+
+/// An error of this type and code; `value` is its first word.
+fn v6_error([kind, code]: [u8; 2], value: u32, packet: &[u8]) -> Vec<u8> {
+    let quoted = &packet[..packet.len().min(IPV6_LEAST_MTU - 48)];
+    let mut message = vec![kind, code, 0, 0];
+    message.extend(value.to_be_bytes());
     message.extend_from_slice(quoted);
 
     let mut answer = vec![0x60, 0, 0, 0, 0, 0, Protocol::ICMPV6.0, HOPS];
@@ -89,7 +114,10 @@ fn is_answerable(headers: &IpHeaders) -> bool {
 }
 
 const DESTINATION_UNREACHABLE: u8 = 3;
+const HOST_UNREACHABLE: u8 = 1;
 const FRAGMENTATION_NEEDED: u8 = 4;
+const NO_DESTINATION: u8 = 1;
+const NO_ROUTE: u8 = 0;
 const PACKET_TOO_BIG: u8 = 2;
 
 /// What most systems begin with.

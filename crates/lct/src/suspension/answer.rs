@@ -30,6 +30,27 @@ pub(super) fn is_awaited(entry: &Entry) -> bool {
     !ours.reset && ours.end.zip(theirs.acknowledged).is_some_and(outstanding)
 }
 
+/// What this side's stack has acknowledged last, once more for the peer: for a peer whose own program closed its window
+/// and was killed. `None` if this side never acknowledged anything that passed here, or has said its last.
+pub(super) fn repeated(entry: &Entry) -> Option<Vec<u8>> {
+    let (ours, theirs) = entry.steps();
+    if ours.reset || theirs.reset || entry.has_sent_all() {
+        return None;
+    }
+    let (acknowledgement, window) = ours.acknowledged?;
+    let original = entry.original();
+    let timestamps = ours.timestamp.zip(theirs.timestamp).map(|(value, echo)| Timestamps { value, echo });
+    BareAcknowledgement {
+        from: original.local,
+        to: original.remote,
+        sequence: sequence(&theirs, &ours)?,
+        acknowledgement,
+        window,
+        timestamps,
+    }
+    .encode()
+}
+
 fn acknowledgement(entry: &Entry, window: impl Fn(u16) -> u16) -> Option<Vec<u8>> {
     let (ours, theirs) = entry.steps();
     if ours.reset || theirs.reset {

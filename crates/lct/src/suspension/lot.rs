@@ -120,6 +120,15 @@ impl Lot {
         }
     }
 
+    /// Holds an acknowledgement that the stack gave before, unless a newer one waits.
+    pub(super) fn put_repeated(&mut self, packet: Vec<u8>, entry: &Arc<Entry>) {
+        self.entry = Some(Arc::clone(entry));
+        if self.acknowledgement.is_none() {
+            self.exchanged(None, Some(packet.len()));
+            self.acknowledgement = Some(packet);
+        }
+    }
+
     /// The first packet to go, and how many were let go because the peer had reset the connection.
     ///
     /// The newest acknowledgement leads: the peer may be waiting for it. Data follow in order, what aborts the

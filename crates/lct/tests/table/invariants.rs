@@ -18,7 +18,6 @@ enum Step {
     Packet { original: OriginalSpecification, peer: PeerId, outbound: bool, flags: u8 },
     Migrate { peer: PeerId, path: u32 },
     MigrateOne { peer: PeerId, original: OriginalSpecification, path: u32 },
-    Forget { peer: PeerId },
     Wait { seconds: u64 },
 }
 
@@ -47,7 +46,6 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => (peers(), 0..4_u32).prop_map(|(peer, path)| Step::Migrate { peer, path }),
         1 => (peers(), originals(), 0..4_u32)
             .prop_map(|(peer, original, path)| Step::MigrateOne { peer, original, path }),
-        1 => peers().prop_map(|peer| Step::Forget { peer }),
         3 => (0..100_u64).prop_map(|seconds| Step::Wait { seconds }),
     ]
 }
@@ -82,11 +80,6 @@ impl Both {
                 let named =
                     |other: &OriginalSpecification, known: &Known| *other == original && known.peer == peer;
                 prop_assert_eq!(moved, self.expect_moves(*there, named));
-            }
-            Step::Forget { peer } => {
-                let before = self.model.len();
-                self.model.retain(|_, known| known.peer != peer);
-                prop_assert_eq!(self.table.forget_peer(peer), before - self.model.len());
             }
             Step::Wait { seconds } => {
                 self.now += std::time::Duration::from_secs(seconds);

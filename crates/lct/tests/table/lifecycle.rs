@@ -234,23 +234,6 @@ fn no_peer_gets_the_packets_of_another_ones_connection() {
 }
 
 #[test]
-fn a_forgotten_peer_leaves_nothing_behind() {
-    let table = Table::new(Limits::default());
-    let there = place("192.0.2.7:51820", 1);
-    for port in 0..10 {
-        table.track(connection(Protocol::TCP, BOB, port), BOB, &there, at(0)).unwrap();
-        table.track(connection(Protocol::TCP, CAROL, port), CAROL, &there, at(0)).unwrap();
-    }
-    table.hold_peer(BOB);
-
-    assert_eq!(table.forget_peer(BOB), 10);
-
-    assert_eq!(table.peers_with_entries(), [CAROL]);
-    assert!(table.lookup(&connection(Protocol::TCP, BOB, 3)).is_none());
-    assert_eq!((table.len(), table.entries_of(BOB).len(), table.stats().forgotten), (10, 0, 10));
-}
-
-#[test]
 fn expiry_is_looked_for_at_most_once_a_second() {
     let table = Table::new(Limits::default());
     let there = place("192.0.2.7:51820", 1);

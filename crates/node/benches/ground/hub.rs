@@ -219,6 +219,7 @@ fn settings(
         listen_port: HUB.port(),
         mtu: MTU,
         able,
+        mobile: true,
         connections,
         resending: Resending::default(),
         suspension: SuspensionSettings::default(),
@@ -233,6 +234,7 @@ fn peer(name: &str, key: PublicKey) -> PeerSettings {
         public_key: key,
         preshared_key: None,
         endpoints: Vec::new(),
+        remembered: Vec::new(),
         allowed_ips: Vec::new(),
         persistent_keepalive: None,
     }

@@ -77,6 +77,7 @@ impl Node {
                 public,
                 listen_port: settings.listen_port,
                 able: settings.able,
+                mobile: settings.mobile,
             },
             attachment: LocalAttachment::detached(Cause::Start),
             path,
@@ -99,6 +100,7 @@ impl Node {
             cursor: FlowCursor::default(),
             doorkeeper: Doorkeeper::new(&public),
             wakes: Wakes::default(),
+            proofs: 0,
         })
     }
 }

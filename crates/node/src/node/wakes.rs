@@ -41,6 +41,8 @@ pub enum Wake {
     Resumption,
     /// Packets have been held for too long.
     Held,
+    /// Connections that outlived the program before are to be woken.
+    Survivors,
     /// It is to be asked how long packets may be.
     PathMtu,
     /// The host's filter refused a plain peer's datagrams: one is tried again.
@@ -68,6 +70,7 @@ impl fmt::Display for Wake {
             Self::Search => "search",
             Self::Resumption => "resumption",
             Self::Held => "held",
+            Self::Survivors => "survivors",
             Self::PathMtu => "path-mtu",
             Self::Refused => "refused",
             Self::TableExpiry => "table-expiry",

@@ -215,7 +215,7 @@ impl Peer {
     fn probe_beside(&mut self, len: usize, remote: SocketAddr, turn: &mut Turn<'_>) -> Option<VcOption> {
         match self.negotiation.flow() {
             Flow::Probing { room } if len + room <= turn.path.mtu() => {
-                self.negotiation.probe(turn.claimed(remote), turn.identity.able, turn.now)
+                self.negotiation.probe(turn.claimed(remote), turn.identity.capabilities(), turn.now)
             }
             _ => None,
         }

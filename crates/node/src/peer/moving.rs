@@ -34,8 +34,11 @@ impl Peer {
         }
         if self.paths.active().is_none() && !self.handshaking.in_flight() {
             // Never met. What waits for it waited for a network.
-            if !self.stage.is_empty() || self.about.persistent_keepalive.is_some() {
+            if !self.stage.is_empty() {
                 self.want(turn);
+            } else if self.is_called() {
+                self.calls = 0;
+                self.call(turn);
             }
             return;
         }

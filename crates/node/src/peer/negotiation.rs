@@ -38,7 +38,8 @@ pub enum PeerKind {
 #[derive(Debug, Default)]
 pub(crate) struct Negotiation {
     kind: PeerKind,
-    capabilities: Capabilities,
+    /// What the peer told of itself; `None` until then.
+    capabilities: Option<Capabilities>,
     asked: u8,
     first_asked: Option<Instant>,
     /// When the time given to the last probe is over; `None` while the next probe may go.
@@ -92,12 +93,17 @@ impl Negotiation {
 
     /// The peer told of itself.
     pub(crate) const fn on_probe(&mut self, probe: &Probe) {
-        self.capabilities = probe.capabilities;
+        self.capabilities = Some(probe.capabilities);
     }
 
     /// What of `able` the peer says to be able to as well.
-    pub(crate) const fn shares(&self, able: Capabilities) -> Capabilities {
-        self.capabilities.intersection(able)
+    pub(crate) fn shares(&self, able: Capabilities) -> Capabilities {
+        self.capabilities.unwrap_or_default().intersection(able)
+    }
+
+    /// Whether the peer says that it will not be attached elsewhere.
+    pub(crate) fn stays(&self) -> bool {
+        self.capabilities.is_some_and(|told| !told.contains(Capabilities::MOBILE))
     }
 
     /// When to probe again or to judge.
@@ -130,7 +136,7 @@ impl Negotiation {
 }
 
 fn ours(claimed: Option<core::net::SocketAddr>, able: Capabilities) -> Probe {
-    Probe { version: VERSION, capabilities: Capabilities::MOBILE | able, claimed }
+    Probe { version: VERSION, capabilities: able, claimed }
 }
 
 /// Bytes that a probe may need: an IPv6 attachment point is the longest.

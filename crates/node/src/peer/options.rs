@@ -123,7 +123,7 @@ impl Peer {
                 self.negotiation.on_probe(probe);
                 self.paths.compare(probe.claimed, delivery.arrival.source);
                 let claimed = turn.claimed(delivery.arrival.source);
-                delivery.answers.push(super::Negotiation::reply(claimed, turn.identity.able));
+                delivery.answers.push(super::Negotiation::reply(claimed, turn.identity.capabilities()));
             }
             VcOption::ProbeReply(probe) => {
                 self.negotiation.on_probe(probe);

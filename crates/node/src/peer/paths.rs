@@ -18,6 +18,9 @@ const MOST_TARGETS: usize = 6;
 /// How many more are tried from our further networks.
 const MOST_FURTHER: usize = 4;
 
+/// How many attachment points are remembered: those of a host in two networks, of either family.
+pub(crate) const MOST_REMEMBERED: usize = 4;
+
 /// One peer's paths.
 #[derive(Debug)]
 pub(crate) struct Paths {
@@ -25,6 +28,12 @@ pub(crate) struct Paths {
     validated: bool,
     rtt: Option<Duration>,
     configured: Vec<SocketAddr>,
+    /// Where it was proven to be, by this program or one before, the newest first.
+    proven: Vec<SocketAddr>,
+    /// How often that changed.
+    proofs: u64,
+    /// Whether this program has proven any of them.
+    met: bool,
     advertised: Vec<SocketAddr>,
     /// Where a service saw it last.
     apparent: Option<SocketAddr>,
@@ -37,12 +46,16 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    pub(crate) const fn new(configured: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(configured: Vec<SocketAddr>, remembered: Vec<SocketAddr>) -> Self {
+        let proven = remembered.into_iter().filter(could_be_a_peer_s).take(MOST_REMEMBERED).collect();
         Self {
             active: None,
             validated: false,
             rtt: None,
             configured,
+            proven,
+            proofs: 0,
+            met: false,
             advertised: Vec::new(),
             apparent: None,
             standby: Vec::new(),
@@ -64,15 +77,54 @@ impl Paths {
         if let Some(active) =
             self.active.as_ref().filter(|active| active.remote == remote && active.local == local)
         {
+            let active = Arc::clone(active);
             self.validated |= validated;
-            return Arc::clone(active);
+            self.remember_active();
+            return active;
         }
         let attachment = Arc::new(Attachment { local, remote, path: self.next });
         self.next = PathId(self.next.0.wrapping_add(1));
         self.validated = validated;
         self.rtt = None;
         self.active = Some(Arc::clone(&attachment));
+        self.remember_active();
         attachment
+    }
+
+    /// Where the peer was proven to be, the newest first, for a program that is started later.
+    pub(crate) fn proven_points(&self) -> &[SocketAddr] {
+        &self.proven
+    }
+
+    /// How often [`proven_points`](Self::proven_points) changed.
+    pub(crate) const fn proofs(&self) -> u64 {
+        self.proofs
+    }
+
+    /// Whether there are hints from a program before, of which none was proven yet.
+    pub(crate) fn has_only_memories(&self) -> bool {
+        !self.met && !self.proven.is_empty()
+    }
+
+    /// Whether anything but such hints tells where the peer is.
+    pub(crate) fn is_told(&self) -> bool {
+        self.active.is_some()
+            || self.apparent.is_some()
+            || !self.advertised.is_empty()
+            || !self.configured.is_empty()
+            || self.relay.is_some()
+    }
+
+    /// The active path, if it is proven and direct, is where the peer is known to be.
+    fn remember_active(&mut self) {
+        let Some(remote) = self.active_remote().filter(|_| self.validated && !self.relayed()) else { return };
+        self.met = true;
+        if self.proven.first() != Some(&remote) {
+            self.proven.retain(|known| *known != remote);
+            self.proven.insert(0, remote);
+            self.proven.truncate(MOST_REMEMBERED);
+            self.proofs += 1;
+        }
     }
 
     pub(crate) const fn active(&self) -> Option<&Arc<Attachment>> {
@@ -94,6 +146,7 @@ impl Paths {
     /// The peer answered over the active path what was asked there; in this time, where it can be told.
     pub(crate) fn proven(&mut self, rtt: Option<Duration>) {
         self.validated = true;
+        self.remember_active();
         if let Some(rtt) = rtt {
             self.measured(rtt);
         }
@@ -144,10 +197,12 @@ impl Paths {
     }
 
     /// Every attachment point where the peer might be, the likeliest first: the active one, others that were proven,
-    /// where a service saw it, those it told us of, those configured, a relay.
+    /// where a service saw it, those it told us of, those remembered from before the start, those configured, a relay.
     pub(crate) fn candidates(&self) -> Vec<SocketAddr> {
         let mut candidates: Vec<SocketAddr> = Vec::new();
-        let told = self.apparent.iter().chain(&self.advertised).chain(&self.configured).copied();
+        let memories = if self.met { &[][..] } else { &self.proven };
+        let told =
+            self.apparent.iter().chain(&self.advertised).chain(memories).chain(&self.configured).copied();
         let proven = self.active_remote().into_iter().chain(self.standby.iter().copied());
         for point in proven.chain(told).chain(self.relay) {
             if !candidates.contains(&point) {
@@ -226,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_same_pair_keeps_its_path_and_another_pair_gets_a_new_one() {
-        let mut paths = Paths::new(Vec::new());
+        let mut paths = Paths::new(Vec::new(), Vec::new());
         let first = paths.activate(at("192.0.2.1:1"), None, false);
         assert_eq!(paths.activate(at("192.0.2.1:1"), None, true).path, first.path);
         assert!(paths.validated());
@@ -240,7 +295,7 @@ mod tests {
 
     #[test]
     fn only_reachable_candidates_are_targets_and_the_active_one_comes_first() {
-        let mut paths = Paths::new(vec![at("192.0.2.1:1"), at("[2001:db8::1]:1")]);
+        let mut paths = Paths::new(vec![at("192.0.2.1:1"), at("[2001:db8::1]:1")], Vec::new());
         paths.activate(at("192.0.2.9:9"), None, true);
         paths.advertise(&[at("192.0.2.1:1"), at("[2001:db8::7]:1")]);
 
@@ -255,12 +310,30 @@ mod tests {
 
     #[test]
     fn a_peer_is_public_if_it_comes_from_where_it_says_it_is() {
-        let mut paths = Paths::new(Vec::new());
+        let mut paths = Paths::new(Vec::new(), Vec::new());
         paths.compare(None, at("192.0.2.1:1"));
         assert_eq!(paths.public(), None, "it said nothing");
         paths.compare(Some(at("10.0.0.2:1")), at("192.0.2.1:1"));
         assert_eq!(paths.public(), Some(false));
         paths.compare(Some(at("192.0.2.1:1")), at("192.0.2.1:1"));
         assert_eq!(paths.public(), Some(true));
+    }
+
+    #[test]
+    fn what_is_remembered_is_tried_before_what_is_configured_until_the_peer_is_met() {
+        let remembered = vec![at("192.0.2.7:7"), at("127.0.0.1:7")];
+        let mut paths = Paths::new(vec![at("192.0.2.1:1")], remembered);
+        assert!(paths.has_only_memories() && paths.is_told());
+        assert_eq!(paths.candidates(), [at("192.0.2.7:7"), at("192.0.2.1:1")], "and nobody is here");
+
+        paths.activate(at("192.0.2.9:9"), None, false);
+        assert_eq!((paths.proofs(), paths.proven_points()), (0, &[at("192.0.2.7:7")][..]), "not proven");
+        paths.proven(None);
+        assert_eq!(paths.proven_points(), [at("192.0.2.9:9"), at("192.0.2.7:7")]);
+        assert_eq!(paths.candidates(), [at("192.0.2.9:9"), at("192.0.2.1:1")]);
+        for host in 1..10 {
+            paths.activate(at(&format!("192.0.2.{host}:5")), None, true);
+        }
+        assert_eq!((paths.proven_points().len(), paths.proofs()), (MOST_REMEMBERED, 10));
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use stead_noise::handshake::Responder;
+use stead_noise::schedule::REKEY_AFTER_TIME;
 use stead_noise::session::Session;
 use stead_wire::message::{CookieReply, Response, SessionIndex};
 use stead_wire::options::Capabilities;
+use stead_wire::time::Duration;
 
 use super::handshaking::Confirmed;
 use super::migrator::Proven;
@@ -14,6 +16,15 @@ use crate::drops::Discard;
 use crate::event::{Happening, Mover};
 use crate::notice::Arrival;
 use crate::turn::Turn;
+
+/// What was acknowledged is repeated no more often than this, however many handshakes the peer begins.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A session of this age is renewed by the one that began it; the rest of the 120 s is for clocks that differ.
+const RENEWED_AFTER: Duration = REKEY_AFTER_TIME.saturating_sub(Duration::from_secs(5));
+
+/// Connections of which the last acknowledgement is repeated, those used last: 60 kB in all.
+const MOST_REPEATED: usize = 1024;
 
 impl Peer {
     /// The session has to be renewed, by whoever began it.
@@ -46,6 +57,7 @@ impl Peer {
             return Err(refused);
         }
         self.lane.stamp_received(false, true, turn.now);
+        self.calls = 0;
         // A plain peer roams by any authenticated message, as WireGuard says. A VC enhanced one has to prove the
         // new place first: its first message in the new session does.
         if !self.negotiation.enhanced() || self.paths.active().is_none() {
@@ -72,9 +84,11 @@ impl Peer {
         turn: &mut Turn<'_>,
     ) -> Result<(), Discard> {
         let anew = self.handshaking.sealing(turn.now).is_none();
+        let unforeseen = self.unforeseen(turn);
         let known = self.negotiation.enhanced() && self.paths.active().is_some();
         let established = self.handshaking.on_response(response, arrival, turn)?;
         self.on_contact(anew, turn);
+        self.repeat_acknowledgements(unforeseen, turn);
         let mover = if self.moves.confirm() { Mover::Us } else { Mover::Roaming };
         match established.target {
             // Only whoever got our initiation there could answer it: the path is proven.
@@ -127,12 +141,14 @@ impl Peer {
             return;
         }
         let anew = self.handshaking.sealing(turn.now).is_none();
+        let unforeseen = self.unforeseen(turn);
         let answered_to = match self.handshaking.on_confirmation(index, turn) {
             None => return,
             Some(Confirmed::Twin(twin)) => return self.tell_terms(&twin, turn),
             Some(Confirmed::Handshake { answered_to }) => answered_to,
         };
         self.on_contact(anew, turn);
+        self.repeat_acknowledgements(unforeseen, turn);
         self.tell(Happening::SessionEstablished { initiated: false }, turn);
         if anew || self.reached_at_home(arrival, turn) {
             self.moves.confirm();
@@ -158,12 +174,36 @@ impl Peer {
         self.lane.forget_unanswered();
         self.liveness.acknowledge(turn.now);
         (self.barred, self.refusal) = (None, None);
+        self.calls = 0;
         self.standby.resume();
         if anew {
             self.negotiation.restart();
             self.resumption.restart();
             self.standby.restart();
             self.paths.stand_by(Vec::new());
+        }
+    }
+
+    /// Whether a handshake now is no mere renewal, so that the peer may be another program than before.
+    fn unforeseen(&self, turn: &Turn<'_>) -> bool {
+        let renewed = |session: &Arc<Session>| turn.now >= session.created() + RENEWED_AFTER;
+        self.suspended.is_some() || !self.handshaking.sealing(turn.now).is_some_and(renewed)
+    }
+
+    /// If the peer may be another program than before, which does not know what the one before had told its host's TCP:
+    /// that hears again what this host's TCP acknowledged last, and with which window.
+    fn repeat_acknowledgements(&mut self, unforeseen: bool, turn: &mut Turn<'_>) {
+        let early = self.repeated.is_some_and(|last| turn.now < last + REPEAT_INTERVAL);
+        if !unforeseen || early {
+            return;
+        }
+        let mut connections = turn.path.table().entries_of(self.about.id);
+        if connections.len() > MOST_REPEATED {
+            connections.sort_by_key(|entry| core::cmp::Reverse(entry.last_seen()));
+            connections.truncate(MOST_REPEATED);
+        }
+        if self.stage.repeat(&connections) > 0 {
+            self.repeated = Some(turn.now);
         }
     }
 

@@ -58,7 +58,8 @@ impl Peer {
     /// The paths that begin at others of our networks, but for metered ones.
     fn standby_pairs(&self, turn: &Turn<'_>) -> Vec<(SocketAddr, IpAddr)> {
         let here = turn.attachment;
-        let idle = here.standby.is_empty() && self.standby.is_empty();
+        // Who will not be attached elsewhere has nothing to be ready for.
+        let idle = !turn.identity.mobile || here.standby.is_empty() && self.standby.is_empty();
         let able = self.negotiation.enhanced() && !self.paths.relayed() && self.paths.validated();
         let Some((remote, local)) = self.active_pair().filter(|_| able && !idle) else { return Vec::new() };
         if here.standby.is_empty() && local.is_none_or(|local| here.source_for(remote.ip()) == Some(local)) {
@@ -72,7 +73,9 @@ impl Peer {
             .paths
             .candidates()
             .into_iter()
-            .find(|point| point.is_ipv4() != remote.is_ipv4() && !super::paths::is_relayed(*point));
+            .find(|point| point.is_ipv4() != remote.is_ipv4() && !super::paths::is_relayed(*point))
+            // A peer that stays where it is does not lose one family and keep the other.
+            .filter(|_| !self.stays());
         let mut pairs: Vec<(SocketAddr, IpAddr)> = Vec::new();
         let of_other = other_family.into_iter().flat_map(from_all);
         for pair in from_all(remote).chain(of_other) {

@@ -9,6 +9,7 @@ use super::migrator::{News, Overdue};
 use super::{Peer, sealing};
 use crate::drops::Discard;
 use crate::event::{Happening, Suspension};
+use crate::lane::Flow;
 use crate::node::Wake;
 use crate::turn::Turn;
 
@@ -18,6 +19,13 @@ pub(super) const SILENCE: Duration = KEEPALIVE_TIMEOUT.saturating_add(REKEY_TIME
 /// How long an initiation that something waits for goes every second; a longer outage is noticed within a hundredth of
 /// its length by WireGuard's own retries.
 const OFTEN_FOR: Duration = Duration::from_secs(600);
+
+/// Between two calls of a peer that was there before this program was started, where no keepalive is configured: the
+/// default of one.
+const CALL_INTERVAL: Duration = Duration::from_secs(25);
+
+/// A silent peer's interval doubles so often: to four keepalive intervals.
+const MOST_DOUBLINGS: u32 = 2;
 
 /// After so many updates without an answer a metered network is tried too.
 const LAST_RESORT_AFTER: u32 = 4;
@@ -50,6 +58,7 @@ impl Peer {
             (self.lookup.poll_timeout(), Wake::Search),
             (self.resumption.poll_timeout(), Wake::Resumption),
             (self.stage.poll_timeout(), Wake::Held),
+            (self.survivors.poll_timeout(self.lets_flow()), Wake::Survivors),
             (self.path_mtu.poll_timeout(pending.long).filter(|_| self.asks_of_path()), Wake::PathMtu),
         ]
         .into_iter()
@@ -145,23 +154,55 @@ impl Peer {
         if !owed && !persistent {
             return;
         }
-        self.keepalive_tried = Some(turn.now);
+        self.called = Some(turn.now);
         match self.handshaking.sealing(turn.now).cloned() {
             Some(session) if self.suspension().is_none() => self.send_keepalive(&session, turn),
             // What cannot go now is not owed later: the session's end or the move's end sends something anyway.
             Some(_) => {}
-            None => self.want(turn),
+            None => self.call(turn),
         }
         self.lane.forget_unacknowledged();
     }
 
     fn persistent_due(&self) -> Option<Instant> {
-        let interval = self.about.persistent_keepalive?;
-        let last = [self.lane.last_sent(), self.lane.last_received(), self.keepalive_tried]
-            .into_iter()
-            .flatten()
-            .max();
-        Some(last.map_or(Instant::ZERO, |last| last + interval))
+        let last =
+            [self.lane.last_sent(), self.lane.last_received(), self.called].into_iter().flatten().max();
+        if self.lane.way().session.is_some() {
+            let interval = self.about.persistent_keepalive?;
+            return Some(last.map_or(Instant::ZERO, |last| last + interval));
+        }
+        let interval = self.call_interval().filter(|_| !self.handshaking.in_flight())?;
+        Some(self.called.map_or(Instant::ZERO, |called| called + interval))
+    }
+
+    /// Between two calls of a peer with which there is no session; `None` if nothing needs it.
+    ///
+    /// A peer that is silent is called less and less often.
+    fn call_interval(&self) -> Option<Duration> {
+        let remembered = self.paths.has_only_memories().then_some(CALL_INTERVAL);
+        let interval = self.about.persistent_keepalive.or(remembered)?;
+        Some(interval * (1 << self.calls.saturating_sub(1).min(MOST_DOUBLINGS)))
+    }
+
+    /// Whether the peer is called though nothing waits for it.
+    pub(super) fn is_called(&self) -> bool {
+        self.call_interval().is_some()
+    }
+
+    /// Asks a peer for a session though nothing waits for it: after the first call briefly.
+    pub(super) fn call(&mut self, turn: &mut Turn<'_>) {
+        if turn.attachment.addresses.is_empty() || self.plays_dead() {
+            return;
+        }
+        self.called = Some(turn.now);
+        self.calls = self.calls.saturating_add(1);
+        match self.calls {
+            1 => self.want(turn),
+            _ => {
+                let targets = self.every_target(turn);
+                self.handshaking.begin_briefly(&targets, turn);
+            }
+        }
     }
 
     /// Asks a VC enhanced peer for proof that it hears us over the active path; when it gives none, looks for another
@@ -198,6 +239,11 @@ impl Peer {
     /// Whether the path can be asked how long packets may be.
     fn asks_of_path(&self) -> bool {
         self.flowing() && self.lane.way().session.is_some()
+    }
+
+    /// Whether packets go to the peer.
+    fn lets_flow(&self) -> bool {
+        self.lane.way().flow != Flow::Held
     }
 
     /// Whether packets go to a peer that can be asked for proof.

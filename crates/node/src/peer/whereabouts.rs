@@ -43,6 +43,7 @@ impl Peer {
     pub(crate) fn on_whereabouts(&mut self, whereabouts: Whereabouts, turn: &mut Turn<'_>) {
         let Whereabouts { apparent, points } = whereabouts;
         self.paths.learn(apparent, &points);
+        self.calls = 0;
         if self.plays_dead() {
             return;
         }
@@ -140,6 +141,11 @@ impl Peer {
         self.paths.active_remote()
     }
 
+    /// Whether the peer is public and says that it will not be attached elsewhere.
+    pub(crate) fn stays(&self) -> bool {
+        self.negotiation.stays() && self.paths.public() == Some(true)
+    }
+
     /// When packets that wait for a peer which nobody finds have waited long enough.
     pub(super) fn search_ends(&self) -> Option<Instant> {
         self.search.map(|since| since + REKEY_ATTEMPT_TIME)
@@ -210,7 +216,7 @@ impl Peer {
             _ if met && self.paths.relayed() => Help::Relay,
             Some(_) if self.lookup.wants_relay(now) => Help::Relay,
             Some(_) => Help::Watch,
-            None if !met && self.paths.candidates().is_empty() => Help::Watch,
+            None if !met && !self.paths.is_told() => Help::Watch,
             None => Help::None,
         };
         Sought { help, since }

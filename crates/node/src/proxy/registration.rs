@@ -29,6 +29,8 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Registration {
     meeting: Rendezvous,
+    /// Whether the service is needed for this peer. What it keeps for one that needs none is ended.
+    needed: bool,
     wishes: Wishes,
     /// The peer is looked for.
     sought: bool,
@@ -76,6 +78,7 @@ impl Registration {
     pub(super) const fn new(meeting: Rendezvous) -> Self {
         Self {
             meeting,
+            needed: true,
             wishes: Wishes::NONE,
             sought: false,
             subscription: Step::Due,
@@ -103,6 +106,19 @@ impl Registration {
     /// Whether the service keeps us subscribed.
     pub(super) fn is_granted(&self, now: Instant) -> bool {
         self.lease.is_some_and(|lease| now < lease.ends)
+    }
+
+    /// Whether the service is needed for this peer.
+    pub(super) const fn is_needed(&self) -> bool {
+        self.needed
+    }
+
+    /// Says whether the service is needed for this peer: if no longer, the subscription is to be ended; if again, all is
+    /// to be told anew.
+    pub(super) fn need(&mut self, needed: bool) {
+        if core::mem::replace(&mut self.needed, needed) != needed {
+            self.renew();
+        }
     }
 
     /// Replaces what is wished for.
@@ -144,7 +160,9 @@ impl Registration {
 
     /// There is something new to publish.
     pub(super) const fn republish(&mut self) {
-        self.publication = Step::Due;
+        if self.needed {
+            self.publication = Step::Due;
+        }
     }
 
     /// Whether an answer is awaited.
@@ -168,6 +186,15 @@ impl Registration {
             Step::Refused { again } => now >= again,
         };
         let topic = self.topic();
+        if !self.needed {
+            if is_due(self.subscription) {
+                self.subscription = if self.lease.is_some() { Step::Asked } else { Step::Done };
+                let (lease, wishes) = (Lease::ENDED, Wishes::NONE);
+                out.extend(self.lease.map(|_| VcOption::Subscription(Subscription { topic, lease, wishes })));
+            }
+            self.publication = Step::Done;
+            return;
+        }
         if is_due(self.subscription) {
             self.subscription = Step::Asked;
             out.push(VcOption::Subscription(Subscription { topic, lease: LEASE, wishes: self.wishes }));
@@ -187,7 +214,8 @@ impl Registration {
         self.slot = subscribed.slot.filter(|_| relays);
         if length == Duration::ZERO {
             self.lease = None;
-            self.subscription = Step::Refused { again: now + ASK_AGAIN_AFTER };
+            let refused = Step::Refused { again: now + ASK_AGAIN_AFTER };
+            self.subscription = if self.needed { refused } else { Step::Done };
             return;
         }
         self.refused = None;

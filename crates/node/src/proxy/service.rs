@@ -116,6 +116,11 @@ impl Service {
         self.republish();
     }
 
+    /// What the service keeps for this node is to be ended.
+    pub(super) fn end(&mut self) {
+        self.registrations.values_mut().for_each(|registration| registration.need(false));
+    }
+
     /// There is something new to publish.
     pub(super) fn republish(&mut self) {
         self.registrations.values_mut().for_each(Registration::republish);
@@ -220,15 +225,20 @@ impl Service {
 
     /// Behind a NAT: when the mapping wants refreshing. While an answer is awaited it is refreshed anyway.
     fn keepalive_due(&self) -> Option<Instant> {
-        let waits = self.public == Some(false) && self.patience.retry_at().is_none();
+        let waits = self.public == Some(false)
+            && self.patience.retry_at().is_none()
+            && self.registrations.values().any(Registration::is_needed);
         Some(self.spoke? + self.keepalive.filter(|_| waits)?)
     }
 
     /// Renews one subscription after the other: the service answers that, and says where it sees us now.
     fn keep_alive(&mut self) {
         let after = self.next.map_or(0, |peer| peer.0 + 1);
-        let next = self.registrations.range(PeerId(after)..).next().map(|(peer, _)| *peer);
-        let next = next.or_else(|| self.registrations.keys().next().copied());
+        let needed = |from: u32| {
+            let mut following = self.registrations.range(PeerId(from)..);
+            following.find(|(_, registration)| registration.is_needed()).map(|(peer, _)| *peer)
+        };
+        let next = needed(after).or_else(|| needed(0));
         self.next = next;
         if let Some(registration) = next.and_then(|peer| self.registrations.get_mut(&peer)) {
             registration.resubscribe();

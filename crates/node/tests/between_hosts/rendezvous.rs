@@ -244,3 +244,70 @@ fn figure_16_a_private_node_and_a_public_one_move_at_once() {
     );
     assert_eq!(world.status(alice).relayed, None);
 }
+
+#[test]
+fn a_node_that_ends_in_good_order_ends_its_subscriptions() {
+    let (mut world, alice, bob) = acquainted(&[SERVICE]);
+    assert_eq!(world.subscriptions(0), 2);
+    world.end(bob);
+    world.run_for(ms(100));
+    assert_eq!(world.subscriptions(0), 1, "alice's");
+    assert_eq!(world.service_status(alice)[0].registered, 1);
+}
+
+/// Alice says that she stays; both know where she is.
+fn with_a_server(staying: bool) -> (World, HostId, HostId) {
+    let mut world = World::new();
+    world.service(101, SERVICE);
+    world.staying.extend(staying.then_some(1));
+    let alice = world.host(1, &["10.0.0.1"], vec![peer("bob", secret(2).public_key(), &[])]);
+    let bob = world.host(2, &["10.0.0.2"], vec![peer("alice", secret(1).public_key(), &[at("10.0.0.1")])]);
+    world.send(bob, alice, b"hello");
+    world.run_for(ms(500));
+    world.send(alice, bob, b"hello yourself");
+    world.run_for(secs(10));
+    (world, alice, bob)
+}
+
+#[test]
+fn a_public_peer_that_stays_needs_no_subscription() {
+    let (world, _, bob) = with_a_server(true);
+    let at_service = &world.service_status(bob)[0];
+    assert_eq!((at_service.registered, at_service.peers), (0, 0));
+    assert_eq!(world.subscriptions(0), 1, "hers for bob, who moves");
+
+    let (world, _, bob) = with_a_server(false);
+    assert_eq!((world.service_status(bob)[0].registered, world.subscriptions(0)), (1, 2));
+}
+
+#[test]
+fn a_peer_that_stays_is_told_of_moves_itself_and_the_service_of_none() {
+    let (mut world, alice, bob) = with_a_server(true);
+    let before = world.trace.len();
+    world.move_to(bob, &["10.7.0.2"]);
+    world.run_for(secs(1));
+    world.send(alice, bob, b"found");
+    world.run_for(ms(200));
+
+    assert_eq!(world.texts(bob, 1), ["found"]);
+    let publications = world.trace[before..]
+        .iter()
+        .filter(|flight| flight.source == at("10.7.0.2") && flight.destination.port() == 51821)
+        .count();
+    assert_eq!(publications, 0);
+}
+
+#[test]
+fn a_peer_that_stays_and_is_not_found_is_asked_for_at_the_service_again() {
+    let (mut world, alice, bob) = with_a_server(true);
+    // Somebody moved the server all the same, and then the laptop moves too.
+    world.move_to(alice, &["10.9.0.1"]);
+    world.move_to(bob, &["10.7.0.2"]);
+    world.send(bob, alice, b"where are you");
+    world.run_for(secs(3));
+
+    assert_eq!(world.texts(alice, 1), ["where are you"]);
+    assert_eq!((world.remote(alice), world.remote(bob)), (at("10.7.0.2"), at("10.9.0.1")));
+    world.run_for(secs(10));
+    assert_eq!(world.service_status(bob)[0].peers, 0, "found, it needs none again");
+}

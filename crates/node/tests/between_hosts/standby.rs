@@ -1,6 +1,6 @@
 //! Make before break: hosts in two networks, of which the second is ready when the first goes.
 
-use crate::world::{Flight, Further, HostId, World, at, ms, secs};
+use crate::world::{Flight, Further, HostId, World, at, ms, peer, secret, secs};
 use stead_node::{Cause, Happening};
 use stead_wire::time::Duration;
 
@@ -284,4 +284,24 @@ fn whoever_forwards_a_question_becomes_no_path_and_gets_three_bytes_per_byte() {
     world.move_to(bob, &[PHONE]);
     world.run_for(ms(100));
     assert_ne!(world.remote(alice), victim);
+}
+
+#[test]
+fn a_host_that_stays_where_it_is_keeps_no_path_ready() {
+    let mut world = World::new();
+    world.staying.push(1);
+    let alice = world.host(1, &["10.0.0.1"], vec![peer("bob", secret(2).public_key(), &[])]);
+    let bob = world.host(2, &[HOME], vec![peer("alice", secret(1).public_key(), &[at("10.0.0.1")])]);
+    world.send(bob, alice, b"hello");
+    world.run_for(ms(200));
+    world.send(alice, bob, b"hello yourself");
+    world.run_for(ms(200));
+    world.attach_to(alice, &["10.0.0.1"], &beside(&["10.0.1.1"]), Cause::Changed);
+    world.attach_to(bob, &[HOME], &beside(&[PHONE]), Cause::Changed);
+    world.run_for(ms(200));
+
+    let begins: Vec<_> = world.status(alice).standby.iter().map(|path| path.remote).collect();
+    assert_eq!(begins, [at(PHONE)], "only that to bob's second network, which bob asked for");
+    assert_eq!(datagrams(&world, "10.0.1.1", 0), 0);
+    assert_eq!(world.status(bob).standby.len(), 1, "bob moves, and keeps his");
 }

@@ -100,6 +100,8 @@ pub(crate) struct World {
     pub(crate) resending: Resending,
     /// On what terms hosts that are made from now on are able to go on.
     pub(crate) able: Capabilities,
+    /// Numbers of hosts that say that they will not be attached elsewhere.
+    pub(crate) staying: Vec<u8>,
     /// A peer that is no node.
     pub(crate) plain: Option<Plain>,
     /// Says for each datagram when its copies arrive after it was sent; `None` for one after [`delay`](Self::delay).
@@ -140,6 +142,7 @@ pub(crate) fn peer(name: &str, key: PublicKey, endpoints: &[SocketAddr]) -> Peer
         public_key: key,
         preshared_key: None,
         endpoints: endpoints.to_vec(),
+        remembered: Vec::new(),
         allowed_ips: Vec::new(),
         persistent_keepalive: None,
     }
@@ -164,6 +167,7 @@ impl World {
             relay: true,
             resending: Resending::default(),
             able: Capabilities::FAST_AES,
+            staying: Vec::new(),
             plain: None,
             disorder: None,
             in_flight: BTreeMap::new(),
@@ -229,6 +233,7 @@ impl World {
             // What waits here is no TCP.
             suspension: SuspensionSettings { datagrams_for: secs(3600), ..SuspensionSettings::default() },
             able: self.able,
+            mobile: !self.staying.contains(&number),
             services: self.service_settings(),
             peers: peers.to_vec(),
         };
@@ -246,6 +251,24 @@ impl World {
         self.hosts[host.0].node = node;
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
         self.attach(host, &addresses, Cause::Start);
+    }
+
+    /// As [`restart`](Self::restart); the new program remembers where its peers were.
+    pub(crate) fn restart_with_memory(&mut self, host: HostId) {
+        let old = &mut self.hosts[host.0];
+        let points: BTreeMap<PublicKey, Vec<SocketAddr>> =
+            old.node.proven_points().map(|(key, points)| (key, points.to_vec())).collect();
+        for peer in &mut old.peers {
+            peer.remembered = points.get(&peer.public_key).cloned().unwrap_or_default();
+        }
+        self.restart(host);
+    }
+
+    /// The host's program ends in good order.
+    pub(crate) fn end(&mut self, host: HostId) {
+        let now = self.now;
+        self.hosts[host.0].node.handle_end(now);
+        self.drain(host);
     }
 
     /// Puts a host at other addresses, at once.

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use stead_lct::PeerId;
+use stead_lct::{OriginalSpecification, PeerId};
 use stead_node::{
     Arrival, FlowCursor, LocalAttachment, Node, Outbound, PacketPath, Settings, SettingsError, Transmit,
     Verdict,
@@ -134,6 +134,10 @@ impl Machine for NodeMachine {
     fn handle_attachment(&mut self, attachment: LocalAttachment, now: Instant) {
         self.node.handle_attachment(attachment, now);
         self.settle(now);
+    }
+
+    fn handle_survivors(&mut self, connections: &[OriginalSpecification], now: Instant) {
+        self.node.handle_survivors(connections, now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {

@@ -1,8 +1,12 @@
 //! Machines: how they start, die, are suspended, and what waits for them meanwhile.
 
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+
 use stead_node::{
     Arrival, Cause, Command, PeerSettings, Prefix, Resending, ServiceSettings, Settings, SuspensionSettings,
 };
+use stead_noise::keys::PublicKey;
 use stead_wire::options::Capabilities;
 use stead_wire::time::Duration;
 
@@ -63,6 +67,7 @@ impl World {
                     listen_port,
                     mtu,
                     able,
+                    mobile: true,
                     connections,
                     resending,
                     suspension,
@@ -77,6 +82,7 @@ impl World {
             }
         };
         machine.handle_attachment(host.snapshot(Cause::Start), now);
+        machine.handle_survivors(&host.stack.connections(), now);
         host.machine = Some(machine);
         host.starts += 1;
         host.end_outage(Why::Down, now);
@@ -86,7 +92,9 @@ impl World {
     /// A host's program ends without a word.
     pub(super) fn power_down(&mut self, id: HostId) {
         let (now, counted) = (self.now, self.counted(id));
+        let remembered = self.proven_points(id);
         let host = &mut self.hosts[id.0];
+        host.remembered.extend(remembered);
         if host.machine.take().is_some() {
             host.past.extend(counted);
             host.machine_wake = None;
@@ -110,6 +118,17 @@ impl World {
         status.peers.into_iter().map(counted).collect()
     }
 
+    /// What a daemon's state directory holds when it is killed: where its peers were proven to be.
+    fn proven_points(&self, id: HostId) -> BTreeMap<String, Vec<SocketAddr>> {
+        let node = self.hosts[id.0].machine.as_ref().and_then(|machine| machine.node());
+        let known = node.into_iter().flat_map(|node| node.proven_points());
+        let named = |(key, points): (PublicKey, &[SocketAddr])| {
+            let host = self.hosts.iter().find(|host| host.secret.public_key() == key)?;
+            Some((host.plan.name.clone(), points.to_vec()))
+        };
+        known.filter_map(named).collect()
+    }
+
     fn peers_of(&self, id: HostId) -> Vec<PeerSettings> {
         let own = &self.hosts[id.0].plan;
         let known = |number: &usize| -> Option<PeerSettings> {
@@ -125,6 +144,7 @@ impl World {
                 public_key: other.secret.public_key(),
                 preshared_key: None,
                 endpoints: if endpoint { self.first_points[*number].clone() } else { Vec::new() },
+                remembered: self.hosts[id.0].remembered.get(&other.plan.name).cloned().unwrap_or_default(),
                 allowed_ips: other.virtual_addresses().map(Prefix::host).to_vec(),
                 persistent_keepalive: None,
             })

@@ -54,6 +54,16 @@ impl Handshaking {
         }
     }
 
+    /// As [`begin`](Self::begin), for no longer than one retry: nothing waits for the answer.
+    pub(crate) fn begin_briefly(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
+        if self.flight.is_none() {
+            self.initiate(targets.to_vec(), turn.now, turn);
+            if let Some(flight) = &mut self.flight {
+                flight.brief = true;
+            }
+        }
+    }
+
     /// The system did not let an initiation go: it is tried again after `pause`, or a little later, since each is made
     /// anew.
     pub(crate) fn on_refused(&mut self, pause: Duration, now: Instant) {

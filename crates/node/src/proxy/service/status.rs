@@ -55,7 +55,7 @@ impl Service {
             apparent: self.apparent,
             public: self.public,
             registered: granted,
-            peers: self.registrations.len(),
+            peers: self.registrations.values().filter(|it| it.is_needed()).count(),
             handshakes: self.contact.completed(),
             relays: self.relays,
             slots: self.registrations.values().filter(|it| it.slot().is_some()).count(),

@@ -96,6 +96,11 @@ impl World {
         }
     }
 
+    /// Subscriptions that a service holds.
+    pub(crate) fn subscriptions(&self, at: usize) -> usize {
+        self.services[at].service.as_ref().map_or(0, |service| service.status(self.now).subscriptions)
+    }
+
     /// How `host` sees its services.
     pub(crate) fn service_status(&self, host: HostId) -> Vec<ServiceStatus> {
         match self.hosts[host.0].node.handle_command(Command::Status, self.now) {
