@@ -58,9 +58,10 @@ impl Node {
     /// # Errors
     /// As [`up`](Self::up).
     pub fn up_with(&self, further: &str, peers: &[(&Self, Option<IpAddr>)]) -> Result<Process, RigError> {
+        let state = if further.contains("state_directory") { "" } else { "state_directory: off\n" };
         let mut text = format!(
             "private_key_file: private.key\nlisten_port: {PORT}\naddresses: [\"{}/24\"]\n\
-             control_socket: {SOCKET}\n{further}peers:\n",
+             control_socket: {SOCKET}\n{state}{further}peers:\n",
             self.address()
         );
         for (peer, at) in peers {

@@ -26,6 +26,7 @@ macro_rules! scenarios {
 scenarios! {
     a_network_that_lets_nothing_through_for_8_s,
     a_path_that_narrows_to_1280,
+    a_restarted_server_and_its_idle_laptop,
     abandoned_attachment_point,
     both_behind_nat,
     both_behind_nat_one_moves,
@@ -44,6 +45,7 @@ scenarios! {
     figure_18_a_private_peer_that_could_not_be_notified,
     figure_19_public_then_private_then_public,
     figure_21_not_vc_enhanced_peer,
+    killed_while_the_peer_is_away,
     moves_every_3_s,
     no_common_family_after_a_move,
     no_common_family_while_relayed,

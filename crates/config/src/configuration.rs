@@ -35,8 +35,12 @@ pub struct Configuration {
     pub cipher: CipherChoice,
     /// Threads that carry packets; `None` leaves it to the number of processors.
     pub workers: Option<usize>,
+    /// Whether this node may be attached elsewhere one day.
+    pub mobile: bool,
     /// Where `stead status` and its like reach the running program.
     pub control_socket: PathBuf,
+    /// Where it is kept, below a directory of the interface's name, where peers were.
+    pub state_directory: StateDirectory,
     /// What to log.
     pub log: LogFilter,
     /// How many entries the LCT table may have.
@@ -75,6 +79,18 @@ impl Default for Resend {
     fn default() -> Self {
         Self { memory: 4_000_000, memory_of_all: 64_000_000, age: Duration::from_secs(10) }
     }
+}
+
+/// Where state is kept from one start to the next.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum StateDirectory {
+    /// Where the system keeps such things for this user.
+    #[default]
+    Usual,
+    /// Here.
+    At(PathBuf),
+    /// Nowhere.
+    Off,
 }
 
 /// What may seal towards VC-enhanced peers; plain WireGuard peers know ChaCha20-Poly1305 only.

@@ -31,7 +31,9 @@ mod resolve;
 mod secrets;
 mod section;
 
-pub use configuration::{CipherChoice, Configuration, Peer, Resend, Route, Service, Suspension};
+pub use configuration::{
+    CipherChoice, Configuration, Peer, Resend, Route, Service, StateDirectory, Suspension,
+};
 pub use report::{Finding, Paint, Position, Report, Severity};
 pub use service::ServiceConfiguration;
 pub use value::endpoint::Endpoint;

@@ -39,7 +39,10 @@ pub(crate) struct Raw {
     pub(crate) mtu: Option<Located<u16>>,
     pub(crate) cipher: Option<Located<CipherChoice>>,
     pub(crate) workers: Option<Located<Option<usize>>>,
+    pub(crate) mobile: Option<Located<bool>>,
     pub(crate) control_socket: Option<Located<String>>,
+    /// `off` for none.
+    pub(crate) state_directory: Option<Located<String>>,
     pub(crate) log: Option<Located<LogFilter>>,
     pub(crate) connection_limit: Option<Located<usize>>,
     pub(crate) suspension: RawSuspension,
@@ -101,7 +104,9 @@ impl Raw {
             mtu: top.optional("mtu", mtu),
             cipher: top.optional("cipher", cipher),
             workers: top.optional("workers", workers),
+            mobile: top.optional("mobile", true_or_false),
             control_socket: top.optional("control_socket", |item| item.text("the path of a socket")),
+            state_directory: top.optional("state_directory", state_directory),
             log: top.optional("log", log_filter),
             connection_limit: connection_limit(&mut top),
             suspension: suspension::suspension(&mut top),
@@ -269,6 +274,21 @@ fn duration_within(
     if bounds.contains(&duration) { Ok(duration) } else { Err(out_of_range(item, text, expected)) }
 }
 
+fn state_directory(item: &Item<'_>) -> Result<String, Mistake> {
+    let expected = "the path of a directory, or `off`";
+    let path = item.text(expected)?;
+    if path.is_empty() { Err(out_of_range(item, path, expected)) } else { Ok(path) }
+}
+
+fn true_or_false(item: &Item<'_>) -> Result<bool, Mistake> {
+    let expected = "`true` or `false`";
+    match item.text(expected)?.as_str() {
+        "true" | "on" => Ok(true),
+        "false" | "off" => Ok(false),
+        other => Err(out_of_range(item, other, expected)),
+    }
+}
+
 pub(crate) fn on_or_off(item: &Item<'_>) -> Result<bool, Mistake> {
     let expected = "`on` or `off`";
     match item.text(expected)?.as_str() {
@@ -304,7 +324,7 @@ const KEEPALIVE_LONGEST: Duration = Duration::from_secs(65535);
 /// More threads than this wait for each other.
 const WORKERS_MOST: usize = 8;
 
-const TOP_KEYS: [&str; 16] = [
+const TOP_KEYS: [&str; 18] = [
     "interface",
     "private_key_file",
     "listen_port",
@@ -312,7 +332,9 @@ const TOP_KEYS: [&str; 16] = [
     "mtu",
     "cipher",
     "workers",
+    "mobile",
     "control_socket",
+    "state_directory",
     "log",
     "connections",
     "suspension",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use stead_noise::keys::{PresharedKey, StaticSecret};
 
-use crate::configuration::{Configuration, Peer, Service, Suspension};
+use crate::configuration::{Configuration, Peer, Service, StateDirectory, Suspension};
 use crate::conflicts;
 use crate::control_socket;
 use crate::raw::{Raw, RawPeer, RawService, RawSuspension};
@@ -28,6 +28,11 @@ impl Raw {
     pub(crate) fn resolve(self, directory: &Path, findings: &mut Vec<Finding>) -> Option<Configuration> {
         self.doubts(findings);
         let control_socket = self.control_socket(directory, findings);
+        let state_directory = match &self.state_directory {
+            None => StateDirectory::Usual,
+            Some(off) if off.value == "off" => StateDirectory::Off,
+            Some(path) => StateDirectory::At(directory.join(&path.value)),
+        };
         let interface = self.interface.map(|name| name.value).unwrap_or_default();
         let secret = self.private_key_file.and_then(|file| load_secret(&file, directory, findings));
         let own_key = secret.as_ref().map(StaticSecret::public_key);
@@ -67,7 +72,9 @@ impl Raw {
             mtu: self.mtu.map_or(DEFAULT_MTU, |mtu| mtu.value),
             cipher: self.cipher.map(|cipher| cipher.value).unwrap_or_default(),
             workers: self.workers.and_then(|workers| workers.value),
+            mobile: self.mobile.is_none_or(|mobile| mobile.value),
             control_socket,
+            state_directory,
             log: self.log.map(|log| log.value).unwrap_or_default(),
             connection_limit: self.connection_limit.map_or(DEFAULT_CONNECTIONS, |limit| limit.value),
             suspension,

@@ -40,7 +40,7 @@ impl Template {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::configuration::Configuration;
+    use crate::configuration::{Configuration, StateDirectory};
 
     const BOTH: [Template; 2] = [Template::RoamingLaptop, Template::PublicServer];
 
@@ -80,6 +80,18 @@ mod tests {
         let names: Vec<_> = server.peers.iter().map(|peer| peer.name.as_str()).collect();
         assert_eq!(names, ["laptop", "phone"]);
         assert!(server.peers[0].preshared_key.is_some());
+        assert!(laptop.mobile && !server.mobile);
+        assert_eq!(server.state_directory, StateDirectory::At("/var/lib/stead".into()));
+    }
+
+    #[test]
+    fn what_is_left_out_moves_and_remembers_in_the_usual_place() {
+        let short = loaded("private_key_file: private.key\npeers: {}\n");
+        assert!(short.mobile);
+        assert_eq!(short.state_directory, StateDirectory::Usual);
+        let off = loaded("private_key_file: private.key\npeers: {}\nmobile: off\nstate_directory: off\n");
+        assert!(!off.mobile);
+        assert_eq!(off.state_directory, StateDirectory::Off);
     }
 
     #[test]

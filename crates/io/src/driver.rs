@@ -29,6 +29,7 @@ use crate::clock;
 use crate::control::{Outcome, Question, Request, Server};
 use crate::drops::IoDrops;
 use crate::gate::Gate;
+use crate::memory::Memory;
 use crate::monitor::{Monitor, Own};
 use crate::survivors;
 use crate::tun::{Device, DeviceSettings, VirtualAddress};
@@ -57,6 +58,8 @@ pub struct DaemonSettings {
     pub metered: Vec<String>,
     /// A program and its arguments, to be told of each 5-tuple before it is used; see the crate's gate.
     pub path_hook: Option<Vec<String>>,
+    /// Where the daemon remembers where its peers are, for the one that is started after it; `None`: nowhere.
+    pub state_directory: Option<PathBuf>,
     /// How many workers carry packets, 1 to [`MOST_WORKERS`]: flows out of the TUN device and peers' datagrams into it are
     /// divided among them.
     pub workers: usize,
@@ -71,6 +74,7 @@ pub struct Daemon {
     exits: Exits,
     egress: Arc<Egress>,
     monitor: Monitor,
+    memory: Memory,
     mails: mpsc::Receiver<Mail>,
     questions: mpsc::Receiver<Question>,
     control: JoinHandle<()>,
@@ -94,9 +98,22 @@ impl Daemon {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(settings: DaemonSettings) -> Result<Self, StartError> {
-        let DaemonSettings { interface, addresses, control_socket, metered, path_hook, workers, mut node } =
-            settings;
+        let DaemonSettings {
+            interface,
+            addresses,
+            control_socket,
+            metered,
+            path_hook,
+            state_directory,
+            workers,
+            mut node,
+        } = settings;
         node.check()?;
+        let memory = Memory::open(state_directory.as_deref(), &interface);
+        let mut remembered = memory.take();
+        for peer in &mut node.peers {
+            peer.remembered = remembered.remove(&peer.public_key).unwrap_or_default();
+        }
         let server = Server::bind(&control_socket).await?;
         let sockets = UdpSockets::bind_several(node.listen_port, None, workers.clamp(1, MOST_WORKERS))?;
         let sockets: Vec<_> = sockets.into_iter().map(Arc::new).collect();
@@ -132,8 +149,19 @@ impl Daemon {
         let (workers, mails) = Workers::start(&shared, &sockets).await.map_err(StartError::Workers)?;
         let (asking, questions) = mpsc::channel(QUESTIONS);
         let control = tokio::spawn(server.run(asking));
-        let mut daemon =
-            Self { about, node, exits, egress, monitor, mails, questions, control, workers, wake: None };
+        let mut daemon = Self {
+            about,
+            node,
+            exits,
+            egress,
+            monitor,
+            memory,
+            mails,
+            questions,
+            control,
+            workers,
+            wake: None,
+        };
         daemon.attach().await;
         Ok(daemon)
     }
@@ -250,7 +278,9 @@ impl Daemon {
         if let Some((at, wake)) = next {
             trace!(%wake, after = ?(at - now), "Timer");
         }
-        self.wake = next.map(|(at, _)| at);
+        self.memory.keep_if_due(&self.node, now);
+        let writes = self.memory.due(&self.node, now);
+        self.wake = next.map(|(at, _)| at).into_iter().chain(writes).min();
     }
 
     /// One mail and those that lie behind it; with an error if a worker ended.
@@ -298,8 +328,13 @@ impl Daemon {
         question.request == Request::Stop
     }
 
-    /// In the order in which nobody misses what goes: no new clients, no traffic, then the device.
-    async fn take_down(self) {
+    /// In the order in which nobody misses what goes: the services hear of it and the memory is written, then no new
+    /// clients, no traffic, and the device.
+    async fn take_down(mut self) {
+        let now = clock::now();
+        self.node.handle_end(now);
+        self.node.drain(&mut self.exits);
+        self.memory.keep(&self.node, now);
         drop(self.questions);
         // The server ends when nobody takes questions; its last answers and the socket file go with it.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.control).await;

@@ -9,6 +9,7 @@ pub mod control;
 pub mod driver;
 pub mod drops;
 mod gate;
+mod memory;
 pub mod monitor;
 pub mod offload;
 pub mod service;
@@ -24,3 +25,4 @@ pub mod watch;
 mod workers;
 
 pub use ability::{MOST_WORKERS, ability, workers};
+pub use memory::state_directory;

@@ -88,6 +88,7 @@ fn configuration(setup: &Setup, further: &str, socket: &str) -> String {
          listen_port: {PORT}\n\
          addresses: [\"{v4}/24\", \"{v6}/64\"]\n\
          control_socket: {socket}\n\
+         state_directory: off\n\
          log: {log}\n\
          {further}\
          peers:\n\

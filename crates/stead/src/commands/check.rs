@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use stead_config::{Configuration, Finding, Paint, Peer, Report, Service};
 
+use super::up::state_directory;
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
 use crate::render::quantity;
@@ -50,7 +51,15 @@ fn meaning(configuration: &Configuration, paint: Paint) -> String {
             port => format!("UDP port {port}"),
         },
     );
+    line("moves", if configuration.mobile { "perhaps" } else { "never: peers keep nothing ready for that" });
     line("control socket", &configuration.control_socket.display().to_string());
+    line(
+        "remembers in",
+        &state_directory(&configuration.state_directory).map_or_else(
+            || "nothing: where peers are is not kept".to_owned(),
+            |path| path.display().to_string(),
+        ),
+    );
     line("logs", configuration.log.as_str());
     line("connections", &format!("{} at most", configuration.connection_limit));
     for interfaces in &configuration.metered {
@@ -144,7 +153,9 @@ struct NodeAnswer {
     virtual_addresses: Vec<String>,
     listen_port: u16,
     mtu: u16,
+    mobile: bool,
     control_socket: String,
+    state_directory: Option<String>,
     log: String,
     connections_limit: usize,
 }
@@ -216,7 +227,9 @@ impl From<&Configuration> for NodeAnswer {
             virtual_addresses: it.addresses.iter().map(ToString::to_string).collect(),
             listen_port: it.listen_port,
             mtu: it.mtu,
+            mobile: it.mobile,
             control_socket: it.control_socket.display().to_string(),
+            state_directory: state_directory(&it.state_directory).map(|path| path.display().to_string()),
             log: it.log.to_string(),
             connections_limit: it.connection_limit,
         }

@@ -3,8 +3,9 @@
 use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
+use std::path::PathBuf;
 
-use stead_config::{CipherChoice, Configuration, Endpoint, Peer, Resend, Service};
+use stead_config::{CipherChoice, Configuration, Endpoint, Peer, Resend, Service, StateDirectory};
 use stead_io::driver::{Daemon, DaemonSettings, StartError};
 use stead_io::tun::VirtualAddress;
 use stead_node::{PeerSettings, Prefix, Resending, ServiceSettings, Settings, SuspensionSettings};
@@ -71,6 +72,7 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
         interface: configuration.interface.as_str().to_owned(),
         addresses,
         control_socket: configuration.control_socket,
+        state_directory: state_directory(&configuration.state_directory),
         path_hook: configuration.path_hook,
         metered: configuration.metered.iter().map(ToString::to_string).collect(),
         workers: configuration.workers.unwrap_or_else(stead_io::workers),
@@ -79,6 +81,7 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
             listen_port: configuration.listen_port,
             mtu: configuration.mtu,
             able: able(configuration.cipher),
+            mobile: configuration.mobile,
             connections: configuration.connection_limit,
             resending: resending(configuration.resend),
             suspension: SuspensionSettings {
@@ -89,6 +92,15 @@ async fn daemon_settings(configuration: Configuration) -> DaemonSettings {
             services,
             peers,
         },
+    }
+}
+
+/// Where the daemon remembers where its peers are.
+pub(super) fn state_directory(configured: &StateDirectory) -> Option<PathBuf> {
+    match configured {
+        StateDirectory::Usual => stead_io::state_directory(),
+        StateDirectory::At(path) => Some(path.clone()),
+        StateDirectory::Off => None,
     }
 }
 
@@ -143,6 +155,8 @@ async fn peer_settings(peer: Peer, lookups: Vec<JoinHandle<Vec<SocketAddr>>>) ->
         public_key: peer.public_key,
         preshared_key: peer.preshared_key,
         endpoints,
+        // The daemon reads its memory itself.
+        remembered: Vec::new(),
         allowed_ips,
         persistent_keepalive: peer.persistent_keepalive,
     }

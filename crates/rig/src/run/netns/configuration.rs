@@ -59,6 +59,7 @@ impl Plan {
              listen_port: {PORT}\n\
              addresses: [\"{}/24\"]\n\
              control_socket: {socket}\n\
+             state_directory: state\n\
              log: {}\n",
             self.identity.address(Family::V4),
             log_level(),
