@@ -336,3 +336,37 @@ fn a_daemon_that_cannot_have_its_device_leaves_nothing_and_the_next_one_starts()
         });
     });
 }
+
+#[test]
+fn the_sender_of_datagrams_that_a_narrow_path_does_not_take_is_told() {
+    let Some((alice, bob)) = cabled() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (stop_a, a) = alice.daemon(settings(folder.path(), ALICE, BOB, "10.77.0.1", "192.168.9.2:51820"));
+    let (stop_b, b) = bob.daemon(settings(folder.path(), BOB, ALICE, "10.77.0.2", ""));
+    alice.ip("link set left mtu 1300");
+    bob.ip("link set right mtu 1300");
+
+    let _receiver = bob.run(|| UdpSocket::bind("10.77.0.2:5000").unwrap());
+    let told = alice.run(|| {
+        let socket = UdpSocket::bind("10.77.0.1:0").unwrap();
+        // A short one first, so that either end knows that the other is a node too.
+        socket.send_to(&[1], "10.77.0.2:5000").unwrap();
+        thread::sleep(Duration::from_millis(200));
+        let began = Instant::now();
+        // What the kernel knows of the way, since ICMP told it. By default it lets nobody cut a datagram of 1360 bytes.
+        let knows = || {
+            let route = Command::new("ip").args(["route", "get", "10.77.0.2"]).output().unwrap();
+            String::from_utf8_lossy(&route.stdout).contains(" mtu 12")
+        };
+        while !knows() && began.elapsed() < Duration::from_secs(5) {
+            socket.send_to(&[7; 1360], "10.77.0.2:5000").unwrap();
+            thread::sleep(Duration::from_millis(20));
+        }
+        began.elapsed()
+    });
+    eprintln!("told after {told:?}");
+    assert!(told < Duration::from_secs(3), "{told:?}");
+    drop((stop_a, stop_b));
+    a.join().unwrap();
+    b.join().unwrap();
+}

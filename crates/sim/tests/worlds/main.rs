@@ -4,6 +4,7 @@ mod attacks;
 mod determinism;
 mod ground;
 mod hosts;
+mod mesh;
 mod moves;
 mod nats;
 mod plain;
