@@ -33,12 +33,12 @@ fn networks(world: &mut World) -> Vec<NetworkId> {
         (Some("10.5.0.0/16"), None, Some(NatPlan::symmetric()), 10),
         (Some("10.6.0.0/16"), None, Some(NatPlan::full_cone()), 25),
     ];
-    let plan =
-        |(number, (v4, v6, nat, delay)): (usize, (Option<&str>, Option<&str>, Option<NatPlan>, u64))| {
-            let plan = NetworkPlan::new(&format!("net{number}"), v4.and_then(prefix), v6.and_then(prefix));
-            NetworkPlan { nat, ..plan }.over(link(delay))
-        };
-    kinds.into_iter().enumerate().map(plan).map(|plan| world.network(plan)).collect()
+    let mut made = Vec::new();
+    for (number, (v4, v6, nat, delay)) in kinds.into_iter().enumerate() {
+        let plan = NetworkPlan::new(&format!("net{number}"), v4.and_then(prefix), v6.and_then(prefix));
+        made.push(world.network(NetworkPlan { nat, ..plan }.over(link(delay))));
+    }
+    made
 }
 
 fn mesh(seed: u64, hosts: usize, every: Duration) -> Mesh {
