@@ -24,9 +24,13 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    a_constant_round_trip_of_1_s,
+    a_latency_that_rises_suspends_nothing,
     a_network_that_lets_nothing_through_for_8_s,
     a_path_that_narrows_to_1280,
     a_restarted_server_and_its_idle_laptop,
+    a_round_trip_that_steps_to_1500_ms,
+    a_silence_under_load_is_noticed,
     abandoned_attachment_point,
     both_behind_nat,
     both_behind_nat_one_moves,
@@ -92,6 +96,9 @@ scenarios! {
     replay_13_killed_and_started_again_elsewhere,
     replay_14_the_relay_restarts,
     replay_16_one_connection_through_many_moves,
+    ten_minutes_of_10_percent_loss,
+    ten_minutes_of_30_percent_loss,
+    ten_minutes_with_pauses_of_250_ms,
     the_same_network_again_after_2_s,
     the_service_restarts_and_hardly_anything_is_said,
     the_service_restarts_between_two_publications,

@@ -46,7 +46,7 @@ pub(crate) struct Lane {
 #[repr(align(64))]
 struct Direction {
     last: AtomicU64,
-    /// The last that expected an answer; kept of what is sent.
+    /// The last that expected an answer; of what is received, the last over the path in use.
     data: AtomicU64,
     packets: AtomicU64,
     bytes: AtomicU64,
@@ -85,7 +85,7 @@ const ELSEWHERE_NOTICE_INTERVAL: Duration = Duration::from_millis(20);
 const AGING_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A lane without a packet for this long is quiet.
-pub(crate) const QUIET: Duration = Duration::from_millis(200);
+pub(crate) const QUIET: Duration = Duration::from_millis(40);
 
 /// At most one packet that is too long and may not be cut is given to the node per this long and peer: it tells the
 /// sender, and one that does not listen must not keep it busy.
@@ -196,6 +196,9 @@ impl Lane {
         put(&self.received.last, now);
         if over_active {
             self.owed.unanswered.clear();
+            if data {
+                put(&self.received.data, now);
+            }
         }
         data && self.owed.unacknowledged.begin(now)
     }
@@ -272,6 +275,11 @@ impl Lane {
     /// When something authenticated last came from the peer.
     pub(crate) fn last_received(&self) -> Option<Instant> {
         moment(&self.received.last)
+    }
+
+    /// When a packet last came from the peer over the active path.
+    pub(crate) fn last_data_received(&self) -> Option<Instant> {
+        moment(&self.received.data)
     }
 
     /// Since when data went to the peer without anything coming back over the active path.

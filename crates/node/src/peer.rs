@@ -20,6 +20,7 @@ mod paths;
 mod refusal;
 mod requests;
 mod resumption;
+mod round_trip;
 mod sealing;
 mod sessions;
 mod stage;

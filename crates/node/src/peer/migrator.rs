@@ -24,12 +24,13 @@ use self::announcement::Announcement;
 use self::news::Phase;
 pub(crate) use self::news::{News, Step};
 use super::non_migrator::NO_CHALLENGE;
+use super::round_trip::RoundTrip;
 use crate::drops::Discard;
 use crate::event::Suspension;
 use crate::turn::Turn;
 
 /// The peer repeats an acknowledgement three times within this time, if its echo does not come; after that it must
-/// be told anew.
+/// be told anew. A slow path is given three times what an answer takes.
 const ECHO_HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 /// Our own moves, towards one peer.
@@ -53,7 +54,7 @@ enum State {
     /// Updates are on their way.
     Announcing(Announcement),
     /// The peer acknowledged, and got our echo if it sends something after this moment.
-    Echoed { at: Instant },
+    Echoed { at: Instant, within: Duration },
 }
 
 /// A path whose far end answered us.
@@ -147,13 +148,13 @@ impl Migrator {
         &mut self,
         targets: &[(SocketAddr, IpAddr)],
         why: Option<Suspension>,
-        rtt: Option<Duration>,
+        path: RoundTrip,
         session: &Session,
         turn: &mut Turn<'_>,
     ) {
         self.number(turn);
         let held = (why, self.held_since(turn.now));
-        let mut announcement = Announcement::new(targets, held, rtt, turn);
+        let mut announcement = Announcement::new(targets, held, path, turn);
         announcement.tell(self.sequence, session, false, turn);
         self.state = State::Announcing(announcement);
     }
@@ -239,7 +240,7 @@ impl Migrator {
         acknowledge: &ConnectionUpdateAcknowledge,
         now: Instant,
     ) -> Result<Proven, Discard> {
-        if let State::Echoed { at } = &mut self.state {
+        if let State::Echoed { at, .. } = &mut self.state {
             // Repeated, so our echo has not arrived.
             *at = now;
         }
@@ -257,14 +258,15 @@ impl Migrator {
         }
         let proven = Proven { remote: told.remote, local: Some(told.local), rtt: announcement.rtt(now) };
         let asks = acknowledge.challenge != NO_CHALLENGE;
-        self.state = if asks { State::Echoed { at: now } } else { State::Settled };
+        let within = ECHO_HEARD_WITHIN.max(announcement.answer_time() * 3);
+        self.state = if asks { State::Echoed { at: now, within } } else { State::Settled };
         Ok(proven)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Announcing(announcement) => Some(announcement.retry_at()),
-            State::Echoed { at } => Some(*at + ECHO_HEARD_WITHIN),
+            State::Echoed { at, within } => Some(*at + *within),
             State::Settled | State::Detached { .. } | State::Unannounced { .. } => None,
         }
     }
@@ -277,8 +279,8 @@ impl Migrator {
         (heard, waits): (Option<Instant>, bool),
         turn: &mut Turn<'_>,
     ) -> Overdue {
-        if let State::Echoed { at } = self.state
-            && turn.now >= at + ECHO_HEARD_WITHIN
+        if let State::Echoed { at, within } = self.state
+            && turn.now >= at + within
         {
             self.state = State::Settled;
             return if heard > Some(at) { Overdue::No } else { Overdue::EchoDoubtful };

@@ -198,7 +198,18 @@ impl Peer {
             targets.retain(|target| *target != pair);
             targets.insert(0, pair);
         }
-        self.migrator.announce(&targets, why, self.paths.rtt(), session, turn);
+        self.migrator.announce(&targets, why, self.paths.round_trip(), session, turn);
+        self.lane.stamp_sent(false, turn.now);
+    }
+
+    /// As [`announce`](Self::announce), over the path in use alone: the peer may have missed our echo there, and nobody
+    /// moved since.
+    pub(super) fn announce_again(&mut self, session: &Arc<Session>, turn: &mut Turn<'_>) {
+        let Some(active) = self.paths.active().cloned() else { return };
+        let local =
+            active.local.map(|local| local.ip()).or_else(|| turn.attachment.source_for(active.remote.ip()));
+        let targets: Vec<_> = local.map(|local| (active.remote, local)).into_iter().collect();
+        self.migrator.announce(&targets, None, self.paths.round_trip(), session, turn);
         self.lane.stamp_sent(false, turn.now);
     }
 
@@ -222,13 +233,13 @@ impl Peer {
         let local = source.map(|ip| SocketAddr::new(ip, turn.identity.listen_port));
         let active = self.paths.activate(path.remote, local, validated);
         if let Some(rtt) = path.rtt {
-            self.paths.measured(rtt);
+            self.paths.hint(rtt);
         }
         if from.as_ref() == Some(&active) {
             return;
         }
         // What was asked on the old path proves nothing about the new one.
-        self.liveness.forget_question();
+        self.liveness.forget_path();
         if self.paths.relayed() {
             self.requests.renew();
         } else {

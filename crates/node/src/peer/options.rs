@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use stead_noise::allowance::Allowance;
 use stead_noise::session::Session;
-use stead_wire::message::{SessionIndex, sealed_len};
+use stead_wire::message::{PADDING, SessionIndex, sealed_len};
 use stead_wire::options::{self, ChallengeToken, VcOption};
 use stead_wire::time::Instant;
 
@@ -19,7 +19,7 @@ use super::paths::is_relayed;
 use super::requests::Echo;
 use super::{Peer, migrator, sealing};
 use crate::drops::Discard;
-use crate::event::Happening;
+use crate::event::{Happening, Suspension};
 use crate::notice::Arrival;
 use crate::turn::Turn;
 
@@ -38,6 +38,8 @@ struct Delivery {
     late: bool,
     /// The message told what the peer has received: it wants to hear the same from us.
     reported: bool,
+    /// The message is longer than what it says: it measures the path.
+    padded: bool,
     answers: Vec<VcOption>,
 }
 
@@ -62,6 +64,7 @@ impl Peer {
             echoed: false,
             late: false,
             reported: false,
+            padded: false,
             answers: Vec::new(),
         };
         let mut listed = Vec::new();
@@ -79,7 +82,7 @@ impl Peer {
             // Until now it roamed as a plain peer does, without proof.
             if !self.paths.validated() && self.paths.active_remote() == Some(arrival.source) {
                 let token = turn.fresh_challenge();
-                self.liveness.on_asked(token, turn.now);
+                self.liveness.on_asked(token, self.traffic(), self.paths.round_trip(), turn.now);
                 delivery.answers.push(VcOption::PathChallenge(token));
             }
         }
@@ -89,6 +92,7 @@ impl Peer {
         }
         // Echoes first: they prove the address that the rest of the message speaks for.
         listed.sort_by_key(|option| !matches!(option, VcOption::PathResponse(_)));
+        delivery.padded = encoded.len() >= sealing::encoded_len(&listed) + PADDING;
         delivery.reported = self.on_reports(&listed, turn.now);
         for option in &listed {
             if let Err(reason) = self.on_option(option, &mut delivery, turn) {
@@ -179,7 +183,10 @@ impl Peer {
         if !self.over_active(delivery.arrival) && !is_relayed(delivery.arrival.source) {
             delivery.answers.extend(self.standby.ask_back(delivery.arrival, turn));
         }
-        self.ask_along(delivery, turn);
+        // One that measures the path, or asks what arrived of its own, misses nothing of ours.
+        if !delivery.padded && !delivery.reported {
+            self.ask_along(delivery, turn);
+        }
     }
 
     fn ask_along(&mut self, delivery: &mut Delivery, turn: &mut Turn<'_>) {
@@ -188,7 +195,7 @@ impl Peer {
             && self.liveness.worth_asking(self.traffic(), turn.now)
         {
             let token = turn.fresh_challenge();
-            self.liveness.on_asked(token, turn.now);
+            self.liveness.on_asked(token, self.traffic(), self.paths.round_trip(), turn.now);
             self.liveness.on_suspicion(turn.now);
             delivery.answers.push(VcOption::PathChallenge(token));
         }
@@ -201,7 +208,12 @@ impl Peer {
         delivery: &mut Delivery,
         turn: &mut Turn<'_>,
     ) -> Result<(), Discard> {
-        if self.path_mtu.on_response(token, turn.now) {
+        if let Some(sent) = self.path_mtu.on_response(token, turn.now) {
+            if self.over_active(delivery.arrival) {
+                self.liveness.acknowledge_sent(sent, turn.now);
+                self.paths.proven(Some(turn.now - sent));
+                self.refute_doubt();
+            }
             return Ok(());
         }
         let ends = (delivery.arrival.source, self.paths.active_remote());
@@ -216,7 +228,8 @@ impl Peer {
         if self.over_active(delivery.arrival)
             && let Some(rtt) = self.liveness.on_response(token, ends, turn.now)
         {
-            self.paths.proven(rtt);
+            self.paths.proven(Some(rtt));
+            self.refute_doubt();
             // It answers late: there was an outage too short to suspend anything.
             if let Some(since) = lost_since {
                 self.resumption.on_gap(since);
@@ -247,6 +260,14 @@ impl Peer {
         delivery.echoed = found.is_ok();
         self.on_found(found?, turn.now, delivery.arrival, turn);
         Ok(())
+    }
+
+    /// The active path carried an answer of the peer: if packets are held because it seemed silent, they go on.
+    fn refute_doubt(&mut self) {
+        if self.migrator.suspension().is_some_and(|(why, _)| why == Suspension::Silent) {
+            self.moves.confirm();
+            self.migrator.settle();
+        }
     }
 
     /// Sends the answers back to where the options came from, within the limit if that is not proven.

@@ -32,7 +32,7 @@ impl Peer {
         self.handshaking.abandon(turn);
         self.non_migrator.settle();
         self.requests.end();
-        self.liveness.forget_question();
+        self.liveness.forget_path();
         self.lane.forget_unanswered();
         self.search = None;
         (self.barred, self.refusal) = (None, None);

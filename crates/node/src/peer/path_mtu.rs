@@ -12,6 +12,7 @@
 //! - Probes go over the validated path only, so the anti-amplification limit does not concern them.
 //! - Answers to this host's own stack are rationed; so are questions that the system's knowledge causes.
 
+mod chance;
 mod search;
 
 use core::net::SocketAddr;
@@ -79,9 +80,9 @@ impl PathMtu {
         self.current.as_ref()?.1.poll_timeout(since)
     }
 
-    /// An echo came back: whether it was a probe's.
-    pub(crate) fn on_response(&mut self, token: ChallengeToken, now: Instant) -> bool {
-        self.current.as_mut().is_some_and(|(_, search)| search.on_response(token, now))
+    /// An echo came back: when the probe went that it answers, if it is one's.
+    pub(crate) fn on_response(&mut self, token: ChallengeToken, now: Instant) -> Option<Instant> {
+        self.current.as_mut()?.1.on_response(token, now)
     }
 
     /// Begins anew on a new path, and where there is none ends.
@@ -147,10 +148,10 @@ impl Peer {
     }
 
     fn probe_path(&mut self, session: &Arc<Session>, turn: &mut Turn<'_>) {
-        let rtt = self.paths.rtt();
+        let (path, bytes) = (self.paths.round_trip(), self.lane.traffic().bytes_sent);
         let Some((active, search)) = &mut self.path_mtu.current else { return };
         let (remote, local) = active.target();
-        let sizes = search.handle_timeout(self.lane.long_since(), rtt, turn.now);
+        let sizes = search.handle_timeout(self.lane.long_since(), (path, bytes), turn.now);
         if !sizes.is_empty() {
             self.lane.forget_long();
         }
@@ -159,7 +160,7 @@ impl Peer {
             let Some(probe) = sealing::padded(session, &[VcOption::PathChallenge(token)], size) else {
                 return;
             };
-            search.on_sent(token, size);
+            search.on_sent(token, size, turn.now);
             turn.transmit_whole(remote, local, probe);
             self.lane.stamp_sent(false, turn.now);
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use stead_lct::{Attachment, PathId};
 use stead_wire::time::Duration;
 
+use super::round_trip::RoundTrip;
 use crate::attachment::LocalAttachment;
 use crate::relay::{RelayAddress, is_made_up};
 
@@ -26,7 +27,7 @@ pub(crate) const MOST_REMEMBERED: usize = 4;
 pub(crate) struct Paths {
     active: Option<Arc<Attachment>>,
     validated: bool,
-    rtt: Option<Duration>,
+    round_trip: RoundTrip,
     configured: Vec<SocketAddr>,
     /// Where it was proven to be, by this program or one before, the newest first.
     proven: Vec<SocketAddr>,
@@ -51,7 +52,7 @@ impl Paths {
         Self {
             active: None,
             validated: false,
-            rtt: None,
+            round_trip: RoundTrip::UNMEASURED,
             configured,
             proven,
             proofs: 0,
@@ -85,7 +86,7 @@ impl Paths {
         let attachment = Arc::new(Attachment { local, remote, path: self.next });
         self.next = PathId(self.next.0.wrapping_add(1));
         self.validated = validated;
-        self.rtt = None;
+        self.round_trip = RoundTrip::UNMEASURED;
         self.active = Some(Arc::clone(&attachment));
         self.remember_active();
         attachment
@@ -139,8 +140,14 @@ impl Paths {
         self.validated
     }
 
-    pub(crate) const fn rtt(&self) -> Option<Duration> {
-        self.rtt
+    /// The smoothed round-trip time of the active path, if one was measured.
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.round_trip.smoothed()
+    }
+
+    /// What is known of the active path's round trip.
+    pub(crate) const fn round_trip(&self) -> RoundTrip {
+        self.round_trip
     }
 
     /// The peer answered over the active path what was asked there; in this time, where it can be told.
@@ -148,13 +155,13 @@ impl Paths {
         self.validated = true;
         self.remember_active();
         if let Some(rtt) = rtt {
-            self.measured(rtt);
+            self.round_trip.sample(rtt);
         }
     }
 
-    /// Takes a round-trip time measured on the active path; it weighs as much as in RFC 6298 §2.3.
-    pub(crate) fn measured(&mut self, rtt: Duration) {
-        self.rtt = Some(self.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
+    /// Takes the time that the answer to something took which may have been asked more than once.
+    pub(crate) fn hint(&mut self, rtt: Duration) {
+        self.round_trip.hint(rtt);
     }
 
     /// Replaces the attachment points that the peer says it has, but for those that no peer can have.

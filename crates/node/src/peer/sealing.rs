@@ -60,6 +60,19 @@ pub(crate) fn send(
     true
 }
 
+/// As [`send`], in a message as long as one with an inner packet of `len` bytes.
+pub(crate) fn send_padded(
+    session: &Session,
+    options: &[VcOption],
+    len: usize,
+    to: (SocketAddr, Option<IpAddr>),
+    turn: &mut Turn<'_>,
+) -> bool {
+    let Some(message) = padded(session, options, len) else { return false };
+    turn.transmit(to.0, to.1, message);
+    true
+}
+
 /// Bytes of `options` before padding.
 pub(crate) fn encoded_len(options: &[VcOption]) -> usize {
     options.iter().map(VcOption::encoded_len).sum()

@@ -30,6 +30,10 @@ const MOST_DOUBLINGS: u32 = 2;
 /// After so many updates without an answer a metered network is tried too.
 const LAST_RESORT_AFTER: u32 = 4;
 
+/// Bytes of an inner packet in whose place a challenge goes that only measures the path. By the padding the peer sees
+/// that nothing is missing.
+const MEASURING: usize = 48;
+
 impl Peer {
     /// The next moment at which something is to be done for this peer, and what. If nothing is pending in the
     /// lane nor was lately, the next packet wakes us.
@@ -38,7 +42,7 @@ impl Peer {
         let owes = pending.unacknowledged.map(|since| since + KEEPALIVE_TIMEOUT);
         let waits = pending.unanswered.map(|since| since + SILENCE).filter(|_| !self.negotiation.enhanced());
         let traffic = Traffic { unanswered: pending.unanswered, ..self.traffic() };
-        let proof = self.liveness.poll_timeout(traffic, self.paths.rtt()).filter(|_| self.flowing());
+        let proof = self.liveness.poll_timeout(traffic, self.paths.round_trip()).filter(|_| self.flowing());
         let in_use = self.lane.way().session.as_ref().map(|session| session.local());
         [
             (self.handshaking.poll_timeout(), Wake::Handshake),
@@ -110,7 +114,7 @@ impl Peer {
         let overdue = self.migrator.handle_timeout(session.as_deref(), (heard, waits), turn);
         match (overdue, &session) {
             (Overdue::No, _) | (Overdue::EchoDoubtful, None) => {}
-            (Overdue::EchoDoubtful, Some(session)) => self.announce(None, session, turn),
+            (Overdue::EchoDoubtful, Some(session)) => self.announce_again(session, turn),
             (Overdue::SessionDoubtful, _) => {
                 let targets = self.every_target(turn);
                 self.handshaking.begin(&targets, turn);
@@ -214,16 +218,18 @@ impl Peer {
             self.liveness.lapse();
             return;
         };
-        match self.liveness.due(self.traffic(), self.paths.rtt(), turn.now) {
+        let (traffic, path) = (self.traffic(), self.paths.round_trip());
+        match self.liveness.due(traffic, path, turn.now) {
             _ if !self.flowing() => {}
             Due::Nothing => {}
             Due::Challenge => {
-                let token = self.liveness.challenge(|| turn.fresh_challenge());
-                self.liveness.on_asked(token, turn.now);
-                let (unanswered, heard) = (self.lane.unanswered_since(), self.lane.last_received());
-                self.liveness.on_silence(unanswered, heard, turn.now);
-                let to = active.target();
-                sealing::send(&session, &[VcOption::PathChallenge(token)], to, turn);
+                let token = turn.fresh_challenge();
+                self.liveness.on_asked(token, traffic, path, turn.now);
+                let (to, challenge) = (active.target(), [VcOption::PathChallenge(token)]);
+                match self.liveness.measures() {
+                    true => sealing::send_padded(&session, &challenge, MEASURING, to, turn),
+                    false => sealing::send(&session, &challenge, to, turn),
+                };
                 self.lane.stamp_sent(false, turn.now);
             }
             Due::Doubt => {
@@ -256,6 +262,7 @@ impl Peer {
         Traffic {
             unanswered: self.lane.unanswered_since(),
             last_data: self.lane.last_data_sent(),
+            heard_data: self.lane.last_data_received(),
             unvalidated: !self.paths.validated(),
         }
     }

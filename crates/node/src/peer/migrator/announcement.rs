@@ -10,6 +10,7 @@ use stead_wire::time::{Duration, Instant};
 
 use super::points;
 use crate::event::Suspension;
+use crate::peer::round_trip::RoundTrip;
 use crate::peer::sealing;
 use crate::turn::Turn;
 
@@ -56,6 +57,8 @@ pub(super) struct Announcement {
     pub(super) leapt: bool,
     /// When the first update went.
     pub(super) first: Instant,
+    /// What an answer may take on the path that is in use.
+    answer_time: Duration,
     /// Since when the pauses grow.
     began: Instant,
     told: Vec<Told>,
@@ -80,10 +83,12 @@ impl Announcement {
     pub(super) fn new(
         targets: &[(SocketAddr, IpAddr)],
         (why, since): (Option<Suspension>, Instant),
-        rtt: Option<Duration>,
+        path: RoundTrip,
         turn: &mut Turn<'_>,
     ) -> Self {
+        let rtt = path.smoothed();
         Self {
+            answer_time: path.answer_time(),
             since,
             why,
             leapt: false,
@@ -198,13 +203,19 @@ impl Announcement {
         self.refused.clear();
         self.attempts += 1;
         self.wait(waits, turn.now);
-        if self.leapt && self.attempts > TRUSTED_ATTEMPTS && self.why.is_none() {
+        let overdue = turn.now >= self.began + self.answer_time * 2;
+        if self.leapt && self.attempts > TRUSTED_ATTEMPTS && overdue && self.why.is_none() {
             (self.why, self.since) = (Some(Suspension::Moving), turn.now);
         }
     }
 
     pub(super) const fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// What an answer may take on the path that was in use when it began.
+    pub(super) const fn answer_time(&self) -> Duration {
+        self.answer_time
     }
 
     /// Until the next attempt.

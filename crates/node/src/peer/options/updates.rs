@@ -71,6 +71,10 @@ impl Peer {
         if delivery.late || (!settled && self.follow_to_standby(update, delivery, turn)) {
             return Ok(());
         }
+        // The peer answers our own request, over a path that was proven thereby and is not wanted: it did not move.
+        if delivery.echoed && !settled {
+            return Ok(());
+        }
         let sealing = self.handshaking.sealing(turn.now).cloned();
         let session = sealing.as_ref().unwrap_or(&delivery.session);
         let from = (arrival, delivery.bytes);

@@ -5,7 +5,7 @@
 //!
 //! # Life-cycle
 //! asked for the limit → arrived → resting → (long packets go) → asked again …
-//! asked for the limit → three times unanswered while a shorter probe arrived → the shorter one is the limit →
+//! asked for the limit → three times unanswered, more often where [much is lost](super::chance), while a shorter probe arrived → the shorter one is the limit →
 //! searched upwards, by halves → resting → (after a while, if long packets go) → searched upwards again …
 //!
 //! # Invariants
@@ -19,6 +19,9 @@ use stead_wire::message::PADDING;
 use stead_wire::options::ChallengeToken;
 use stead_wire::time::{Duration, Instant};
 
+use super::chance::Chance;
+use crate::peer::round_trip::RoundTrip;
+
 /// What every path takes that carries IPv6, or IPv4 as people use it (RFC 8200 §5): 1280 bytes, less an outer IPv6
 /// header and the message's own 40 bytes. Also the first to be tried where something longer got lost.
 pub(crate) const BASE: usize = 1200;
@@ -28,18 +31,20 @@ pub(crate) const BASE: usize = 1200;
 pub(crate) const FLOOR: usize = 512;
 
 /// How long the limit is trusted while long packets go. With three attempts a path that narrows without a word is found
-/// out within a second.
-const TRUST: Duration = Duration::from_millis(400);
+/// out within half a second and four round trips: before a TCP that sent just then tries for the third time.
+const TRUST: Duration = Duration::from_millis(300);
 
-/// How often a probe goes before its size counts as too long. Where every tenth datagram is lost by chance, one
-/// question in a thousand is answered wrongly, and the search upwards mends that.
-const ATTEMPTS: u32 = 3;
+/// The same while so few bytes go that asking so often would be a burden.
+const TRUST_WHEN_SLOW: Duration = Duration::from_secs(2);
+
+/// A probe goes for so many times its bytes: they take three per cent of the line.
+const WORTH: u64 = 32;
 
 /// The same where the system knows of a narrower path (an ICMP message came): it only has to be true.
 const ATTEMPTS_IF_TOLD: u32 = 2;
 
-/// Bounds of the pause between attempts: one and a half round trips.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+/// The least pause between attempts: a train of packets that is lost is shorter.
+const PAUSE: Duration = Duration::from_millis(40);
 
 /// The pause where no round-trip time is known.
 const UNMEASURED: Duration = Duration::from_millis(200);
@@ -55,7 +60,7 @@ const RAISE_AT_MOST: Duration = Duration::from_secs(600);
 const HEED: Duration = Duration::from_secs(1);
 
 /// Probes whose answers are waited for.
-const MOST_SENT: usize = 12;
+const MOST_SENT: usize = 51;
 
 /// One path's search.
 #[derive(Debug)]
@@ -66,9 +71,14 @@ pub(crate) struct Search {
     /// The shortest that did not arrive.
     refuted: Option<usize>,
     trial: Option<Trial>,
-    sent: VecDeque<(ChallengeToken, usize)>,
+    sent: VecDeque<(ChallengeToken, usize, Instant)>,
     /// Since when nothing is asked.
     rested: Instant,
+    /// Few bytes go: not before then.
+    postponed: Instant,
+    /// Bytes that had gone when the limit was last asked for.
+    asked_at: u64,
+    chance: Chance,
     /// When to search upwards again, and how much later the time after.
     raise: (Instant, Duration),
     /// The search under way is that one.
@@ -99,6 +109,9 @@ impl Search {
             trial: Some(Trial::new(most, now)),
             sent: VecDeque::new(),
             rested: now,
+            postponed: now,
+            asked_at: 0,
+            chance: Chance::default(),
             raise: (now + RAISE, RAISE * 2),
             raising: false,
             told: None,
@@ -133,21 +146,35 @@ impl Search {
     pub(crate) fn poll_timeout(&self, since: Option<Instant>) -> Option<Instant> {
         match &self.trial {
             Some(trial) => Some(trial.due),
-            None => since.map(|since| since.max(self.rested + TRUST)),
+            None => since.map(|since| since.max(self.rested + TRUST).max(self.postponed)),
         }
+    }
+
+    /// Whether so little was sent since the last question that another one has time.
+    fn postpones(&mut self, bytes: u64, now: Instant) -> bool {
+        if self.trial.is_some() {
+            return false;
+        }
+        let worth = bytes.saturating_sub(self.asked_at) >= self.limit as u64 * WORTH;
+        if worth || now >= self.rested + TRUST_WHEN_SLOW {
+            self.asked_at = bytes;
+            return false;
+        }
+        self.postponed = (now + TRUST).min(self.rested + TRUST_WHEN_SLOW);
+        true
     }
 
     /// What is due: the sizes to probe now. Each is to be told by [`on_sent`](Self::on_sent).
     pub(crate) fn handle_timeout(
         &mut self,
         since: Option<Instant>,
-        rtt: Option<Duration>,
+        (path, bytes): (RoundTrip, u64),
         now: Instant,
     ) -> Vec<usize> {
-        if self.poll_timeout(since).is_none_or(|at| now < at) {
+        if self.poll_timeout(since).is_none_or(|at| now < at) || self.postpones(bytes, now) {
             return Vec::new();
         }
-        let enough = if self.told.is_some() { ATTEMPTS_IF_TOLD } else { ATTEMPTS };
+        let enough = if self.told.is_some() { ATTEMPTS_IF_TOLD } else { self.chance.needed() };
         if let Some(over) = self.trial.take_if(|trial| trial.attempts >= enough) {
             self.unanswered(&over, now);
         } else if self.trial.is_none() {
@@ -156,7 +183,7 @@ impl Search {
         let (limit, told) = (self.limit, self.told);
         let Some(trial) = &mut self.trial else { return Vec::new() };
         trial.attempts += 1;
-        trial.due = now + rtt.map_or(UNMEASURED, |rtt| (rtt + rtt / 2).clamp(PAUSE.0, PAUSE.1));
+        trial.due = now + path.smoothed().map_or(UNMEASURED, |_| path.answer_time().max(PAUSE));
         // Only the limit needs witnesses: if more than that does not arrive, nothing changes.
         let asks_limit = trial.size == limit;
         let further = match (asks_limit, trial.attempts) {
@@ -174,19 +201,19 @@ impl Search {
     }
 
     /// A probe of `size` goes.
-    pub(crate) fn on_sent(&mut self, token: ChallengeToken, size: usize) {
+    pub(crate) fn on_sent(&mut self, token: ChallengeToken, size: usize, now: Instant) {
         if self.sent.len() >= MOST_SENT {
             self.sent.pop_front();
         }
-        self.sent.push_back((token, size));
+        self.sent.push_back((token, size, now));
     }
 
-    /// An echo came back: whether it was a probe's.
-    pub(crate) fn on_response(&mut self, token: ChallengeToken, now: Instant) -> bool {
-        let Some(at) = self.sent.iter().position(|sent| sent.0 == token) else { return false };
-        let Some((_, size)) = self.sent.remove(at) else { return false };
+    /// An echo came back: when the probe went that it answers, if it is one's.
+    pub(crate) fn on_response(&mut self, token: ChallengeToken, now: Instant) -> Option<Instant> {
+        let at = self.sent.iter().position(|sent| sent.0 == token)?;
+        let (_, size, sent) = self.sent.remove(at)?;
         self.arrived(size, now);
-        true
+        Some(sent)
     }
 
     /// The system says that the path takes no more than `size`: nobody knows who told it.
@@ -209,7 +236,8 @@ impl Search {
         self.limit = self.limit.max(size);
         match &mut self.trial {
             Some(trial) if size < trial.size => trial.witness = trial.witness.max(Some(size)),
-            Some(_) => {
+            Some(trial) => {
+                self.chance.arrived(trial.attempts);
                 self.told = None;
                 self.search_on(now);
             }

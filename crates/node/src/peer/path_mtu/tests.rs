@@ -1,6 +1,7 @@
 use core::net::SocketAddr;
 
 use super::*;
+use crate::peer::round_trip::RoundTrip;
 
 const NOW: Instant = Instant::from_micros(5_000_000);
 
@@ -14,11 +15,15 @@ fn ask(path: &mut PathMtu, width: usize) {
     let mut now = NOW;
     for number in 0_u64..1000 {
         let Some((_, search)) = &mut path.current else { return };
-        for (at, size) in search.handle_timeout(Some(NOW), None, now).into_iter().enumerate() {
+        for (at, size) in search
+            .handle_timeout(Some(NOW), (RoundTrip::UNMEASURED, number << 20), now)
+            .into_iter()
+            .enumerate()
+        {
             let token = ChallengeToken((number * 8 + at as u64).to_le_bytes());
-            search.on_sent(token, size);
+            search.on_sent(token, size, now);
             if size <= width {
-                assert!(search.on_response(token, now));
+                assert!(search.on_response(token, now).is_some());
             }
         }
         now += Duration::from_millis(5);

@@ -47,16 +47,16 @@ impl Road {
                 self.since.get_or_insert(self.now);
             }
             while let Some(entry) = self.echoes.first_entry().filter(|entry| entry.key().0 <= self.now) {
-                assert!(self.search.on_response(entry.remove(), self.now));
+                assert!(self.search.on_response(entry.remove(), self.now).is_some());
             }
-            let sizes = self.search.handle_timeout(self.since, Some(self.rtt), self.now);
+            let sizes = self.search.handle_timeout(self.since, (self.round_trip(), self.bytes()), self.now);
             assert!(sizes.len() <= 3, "{sizes:?}");
             for size in sizes {
                 self.since = None;
                 let number = self.probes.len() as u64;
                 let token = ChallengeToken(number.to_le_bytes());
                 self.probes.push((self.now, size));
-                self.search.on_sent(token, size);
+                self.search.on_sent(token, size, self.now);
                 if size <= self.width && !(self.loses)(number) {
                     self.echoes.insert((self.now + self.rtt, number), token);
                 }
@@ -64,6 +64,18 @@ impl Road {
             self.now += ms(5);
         }
         self.now - began
+    }
+
+    /// As if every sample had been the same.
+    fn round_trip(&self) -> RoundTrip {
+        let mut path = RoundTrip::UNMEASURED;
+        (0..40).for_each(|_| path.sample(self.rtt));
+        path
+    }
+
+    /// Ten megabytes a second.
+    fn bytes(&self) -> u64 {
+        self.now.as_micros() * 10
     }
 
     fn flow(&mut self, lasts: Duration) {
