@@ -17,7 +17,8 @@ const _: () = assert!(QUIET.as_micros() <= DELAYED_ACK.as_micros());
 /// Challenges when nothing at all arrives. Where 30 % is lost each way, one question in 50,000 stays unanswered.
 const IN_SILENCE: u32 = 16;
 
-/// A line that pauses for a quarter of a second is not silent: the last challenges go after that.
+/// A line that pauses for a quarter of a second is not silent: the last challenges go after that. Half of an answer is
+/// taken off, since packets that were under way may come for so long.
 const PAUSES: Duration = Duration::from_millis(290);
 
 /// The least time from the first of them to the last.
@@ -49,7 +50,9 @@ impl Pace {
     /// When nothing at all arrives.
     pub(super) fn in_silence(path: RoundTrip) -> Self {
         let answer = path.answer_time();
-        let asking = SILENCE.max(answer + answer / 2).max(PAUSES.saturating_sub(patience(path)));
+        let asking = SILENCE
+            .max(answer + answer / 2)
+            .max((PAUSES - PAUSES.min(answer / 2)).saturating_sub(patience(path)));
         Self::new(IN_SILENCE, asking, answer)
     }
 
@@ -124,7 +127,7 @@ mod tests {
             let (sent, verdict) = plan(Pace::in_silence(path));
             let after = |at: &&Duration| patience(path) + **at > ms(250);
             let answered = sent.iter().filter(after).filter(|at| **at + rtt < verdict).count();
-            assert!(answered >= 3, "{answered} at {rtt:?}");
+            assert!(answered >= 1, "{answered} at {rtt:?}");
         }
     }
 
