@@ -40,7 +40,7 @@ const ASK_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A silence that lasts longer than an answer takes, by this, may have lost packets of ours.
-const LOSSY: Duration = Duration::from_millis(200);
+const LOSSY: Duration = Duration::from_millis(60);
 
 /// The same where the peer asks us, so that it seems to miss something.
 const SUSPICION_INTERVAL: Duration = Duration::from_millis(200);

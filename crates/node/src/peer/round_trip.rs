@@ -9,8 +9,8 @@
 
 use stead_wire::time::Duration;
 
-/// The round-trip time that is assumed before the first sample (RFC 9002 §6.2.2).
-const INITIAL: Duration = Duration::from_millis(333);
+/// The round-trip time that is assumed before the first sample: a phone network's.
+const INITIAL: Duration = Duration::from_millis(150);
 
 /// The least that an answer may be later than the estimate: what a busy host's timers differ by.
 const GRANULARITY: Duration = Duration::from_millis(5);
@@ -103,10 +103,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unmeasured_path_is_given_a_second() {
+    fn an_unmeasured_path_is_taken_for_a_phone_network() {
         let path = RoundTrip::default();
         assert_eq!(path.smoothed(), None);
-        assert_eq!(path.answer_time().as_millis(), 999, "RFC 9002: 333 ms, and four times half of it");
+        assert_eq!(path.answer_time(), ms(450), "150 ms, and four times half of it");
     }
 
     #[test]

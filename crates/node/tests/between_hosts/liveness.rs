@@ -177,11 +177,13 @@ fn a_queue_of_a_second_before_a_megabit_suspends_nothing() {
     world.disorder = Some(Box::new(move |flight| {
         let free_at = &mut free_at[usize::from(from_bob(flight))];
         let starts = flight.sent.max(*free_at);
-        if starts - flight.sent > secs(1) {
+        let bits = (flight.datagram.len() as u64 + 28) * 8;
+        let ends = starts + Duration::from_micros(bits);
+        // What does not fit whole is dropped.
+        if ends - flight.sent > secs(1) {
             return Vec::new();
         }
-        let bits = (flight.datagram.len() as u64 + 28) * 8;
-        *free_at = starts + Duration::from_micros(bits);
+        *free_at = ends;
         vec![*free_at - flight.sent + ms(10)]
     }));
     // Alice sends more than goes, in bursts of ten seconds.

@@ -100,7 +100,7 @@ fn a_restarted_host_with_nothing_to_send_is_found_when_its_silence_is_noticed() 
 
     let gap = world.received_at(bob)[1] - restarted;
     assert!(gap <= ms(900), "unanswered packets, unanswered challenges, and a handshake; not {gap:?}");
-    assert_eq!(world.texts(bob, 1).len(), 40 - 12, "those sent before the doubt are lost");
+    assert_eq!(world.texts(bob, 1).len(), 40 - 7, "those sent before the doubt are lost");
     assert!(world.drops(bob, Discard::UnknownSession) > 0);
 }
 

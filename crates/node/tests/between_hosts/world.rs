@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use stead_node::{
     Arrival, Cause, Event, LocalAddress, LocalAttachment, Node, Obeyed, Order, Outlet, PeerSettings,
-    Resending, Settings, SuspensionSettings, Transmit,
+    Resending, Settings, SuspensionSettings, Transmit, Wake,
 };
 use stead_noise::keys::{PublicKey, StaticSecret};
 use stead_wire::options::Capabilities;
@@ -70,6 +70,7 @@ struct Host {
     mapped_port: u16,
     nat: Option<Nat>,
     timeout: Option<Instant>,
+    wake: Option<Wake>,
     received: Vec<(Instant, Vec<u8>)>,
     events: Vec<(Instant, Event)>,
 }
@@ -215,6 +216,7 @@ impl World {
             mapped_port: PORT,
             nat: None,
             timeout: None,
+            wake: None,
             received: Vec::new(),
             events: Vec::new(),
         });
@@ -397,7 +399,12 @@ impl World {
         for at in due {
             self.hosts[at].node.handle_timeout(now);
             self.drain(HostId(at));
-            assert!(self.hosts[at].timeout.is_none_or(|next| next > now), "a timer that fired is over");
+            let next = self.hosts[at].timeout;
+            assert!(
+                next.is_none_or(|next| next > now),
+                "a timer that fired is over: {:?}",
+                self.hosts[at].wake
+            );
         }
     }
 
@@ -452,7 +459,8 @@ impl World {
         let now = self.now;
         let host = &mut self.hosts[id.0];
         let mut out = Collected::default();
-        host.timeout = host.node.drain(&mut out).map(|(at, _)| at);
+        let next = host.node.drain(&mut out);
+        (host.timeout, host.wake) = (next.map(|(at, _)| at), next.map(|(_, wake)| wake));
         host.received.extend(out.packets.into_iter().map(|packet| (now, packet)));
         host.events.extend(out.events.into_iter().map(|event| (now, event)));
         self.put_out(id, out.transmits);
