@@ -40,7 +40,7 @@ const ASK_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A silence that lasts longer than an answer takes, by this, may have lost packets of ours.
-const LOSSY: Duration = Duration::from_millis(60);
+const LOSSY: Duration = Duration::from_millis(100);
 
 /// The same where the peer asks us, so that it seems to miss something.
 const SUSPICION_INTERVAL: Duration = Duration::from_millis(200);
@@ -153,7 +153,8 @@ impl Liveness {
         now: Instant,
     ) {
         self.outstanding.sent(token, now);
-        let silence = self.silence(traffic).filter(|since| now >= *since + patience(path));
+        // Whether it was worth a question at once or not: nothing arrives, so the question goes on as in silence.
+        let silence = traffic.unanswered.filter(|since| now >= *since + patience(path));
         match &mut self.question {
             Some(question) if silence.is_none() || question.silence == silence => {
                 (question.sent, question.attempts) = (now, question.attempts + 1);

@@ -63,7 +63,11 @@ impl Peer {
             self.tell_points(before, turn);
             return;
         }
-        let needed = needed || !self.stage.is_empty() || self.about.persistent_keepalive.is_some();
+        // A host that wakes wants to be found by the peers that it had been in touch with, also if their sessions ended.
+        let needed = needed
+            || !self.stage.is_empty()
+            || self.about.persistent_keepalive.is_some()
+            || (woke && self.paths.validated());
         match self.handshaking.sealing(turn.now).cloned() {
             None => self.ask_from_new_place(needed, &targets, turn),
             Some(session) if !self.negotiation.enhanced() => self.roam(&session, &targets, turn),

@@ -108,7 +108,7 @@ impl Negotiation {
 
     /// When to probe again or to judge.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.patience_ends.filter(|_| self.kind == PeerKind::Unknown)
+        self.patience_ends.filter(|_| self.asks())
     }
 
     /// Lets the next probe go, or judges when all were ignored; true if the peer is now known to be plain.
@@ -119,7 +119,7 @@ impl Negotiation {
             return false;
         }
         self.patience_ends = None;
-        if self.asked < PROBES {
+        if self.asked < PROBES || self.kind == PeerKind::Enhanced {
             return false;
         }
         if last_received > self.first_asked {
@@ -131,7 +131,16 @@ impl Negotiation {
     }
 
     fn due(&self) -> bool {
-        self.kind == PeerKind::Unknown && self.asked < PROBES && self.patience_ends.is_none()
+        self.asks() && self.asked < PROBES && self.patience_ends.is_none()
+    }
+
+    /// Whether there is something to ask: what the peer speaks, or what it is able to.
+    const fn asks(&self) -> bool {
+        match self.kind {
+            PeerKind::Unknown => true,
+            PeerKind::Enhanced => self.capabilities.is_none(),
+            PeerKind::Plain => false,
+        }
     }
 }
 
@@ -168,8 +177,23 @@ mod tests {
         negotiation.probe(None, Capabilities::NONE, at(1));
         assert!(negotiation.on_option());
         assert!(!negotiation.on_option(), "no news the second time");
+        negotiation.on_probe(&ours(None, Capabilities::NONE));
         assert_eq!(negotiation.flow(), Flow::Flowing);
         assert_eq!(negotiation.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_peer_that_shows_itself_enhanced_is_still_asked_what_it_is_able_to() {
+        let mut negotiation = Negotiation::default();
+        negotiation.probe(None, Capabilities::NONE, at(1));
+        negotiation.on_option();
+        assert!(!negotiation.handle_timeout(Some(at(2)), at(2)), "its reply was lost");
+        assert!(negotiation.probe(None, Capabilities::NONE, at(2)).is_some());
+        (3..20).for_each(|second| {
+            assert!(!negotiation.handle_timeout(Some(at(second)), at(second)), "never plain");
+            negotiation.probe(None, Capabilities::NONE, at(second));
+        });
+        assert_eq!((negotiation.asked, negotiation.flow()), (PROBES, Flow::Flowing), "and not for ever");
     }
 
     #[test]

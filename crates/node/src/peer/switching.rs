@@ -17,6 +17,7 @@ impl Peer {
     pub(super) fn stand_by(&mut self, turn: &mut Turn<'_>) {
         let pairs = self.standby_pairs(turn);
         self.standby.plan(&pairs, turn);
+        self.prove_standby(turn);
         if self.standby.is_empty() || !self.flowing() || self.migrator.announcing() {
             return;
         }

@@ -198,7 +198,7 @@ fn a_queue_of_a_second_before_a_megabit_suspends_nothing() {
     }
     assert_eq!((suspensions(&world, alice), suspensions(&world, bob)), (0, 0));
     let rtt = world.status(alice).path.and_then(|path| path.rtt);
-    assert!(rtt.is_some_and(|rtt| rtt < ms(100)), "{rtt:?}: it is known that the queue is empty again");
+    assert!(rtt.is_some_and(|rtt| rtt < ms(500)), "{rtt:?}: the estimate follows the queue down");
 }
 
 #[test]

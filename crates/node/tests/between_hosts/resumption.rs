@@ -220,9 +220,9 @@ fn what_was_sent_before_a_rekey_is_sent_again_after_it() {
     let (mut world, alice, bob) = World::connected_pair();
     world.run_for(secs(119));
     world.loses = Box::new(|flight| flight.source == at("10.0.0.2") && flight.datagram[0] == 4);
-    // Bob asked for the first session, and asks for the next one when this one is two minutes old.
+    // Bob asked for the first session. He asks for the next one when this one is two minutes old, and when it is silent.
     tick(&mut world, (bob, alice), 0..100, ms(20));
-    assert_eq!(world.initiations(), 2, "the session was renewed meanwhile");
+    assert!(world.initiations() >= 2, "the session was renewed meanwhile");
     world.loses = Box::new(|_| false);
     world.move_to(bob, &["10.7.0.2"]);
     tick(&mut world, (bob, alice), 100..120, ms(5));
