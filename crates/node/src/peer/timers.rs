@@ -117,7 +117,11 @@ impl Peer {
             (Overdue::EchoDoubtful, Some(session)) => self.announce_again(session, turn),
             (Overdue::SessionDoubtful, _) => {
                 let targets = self.every_target(turn);
-                self.handshaking.begin(&targets, turn);
+                // What waits cannot wait for WireGuard's own retries, should this one be lost.
+                match waits && self.negotiation.enhanced() {
+                    true => self.handshaking.begin_often(&targets, turn),
+                    false => self.handshaking.begin(&targets, turn),
+                }
             }
         }
         if self.migrator.attempts() == LAST_RESORT_AFTER {

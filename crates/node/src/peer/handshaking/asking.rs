@@ -48,6 +48,9 @@ impl Handshaking {
     /// As [`begin`](Self::begin); the same initiation goes again every second until it is time for another: whoever is
     /// to answer may be about to start.
     pub(crate) fn begin_often(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
+        if self.flight.is_some() {
+            return;
+        }
         self.begin(targets, turn);
         if let Some(flight) = &mut self.flight {
             flight.begin_repeats(&EVERY_SECOND, turn.now);
@@ -102,10 +105,15 @@ impl Handshaking {
     /// Asks once, at `target`, where the peer is known to be, and not again so soon; whether it did is the answer.
     pub(crate) fn counter(&mut self, target: Target, turn: &mut Turn<'_>) -> bool {
         let early = self.countered.is_some_and(|last| turn.now < last + COUNTER_INTERVAL);
-        if early || self.flight.is_some() {
+        if early {
             return false;
         }
         self.countered = Some(turn.now);
+        // The peer may have missed the one under way, which it will take as well as another.
+        if let Some(flight) = &mut self.flight {
+            flight.send_again(target, turn);
+            return true;
+        }
         self.initiate(vec![target], turn.now, turn);
         if let Some(flight) = &mut self.flight {
             flight.brief = true;

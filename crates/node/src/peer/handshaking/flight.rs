@@ -99,6 +99,14 @@ impl Flight {
         self.targets = targets.to_vec();
     }
 
+    /// Is sent again at `target`, at once.
+    pub(super) fn send_again(&mut self, target: Target, turn: &mut Turn<'_>) {
+        if !self.targets.contains(&target) {
+            self.targets.push(target);
+        }
+        turn.transmit(target.0, target.1, self.message.clone());
+    }
+
     /// Is sent repeatedly within the next seconds, with `pauses` between.
     pub(super) fn begin_repeats(&mut self, pauses: &'static [Duration], now: Instant) {
         self.repeats = pauses.iter();
