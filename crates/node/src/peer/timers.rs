@@ -32,7 +32,7 @@ const LAST_RESORT_AFTER: u32 = 4;
 
 /// Bytes of an inner packet in whose place a challenge goes that only measures the path. By the padding the peer sees
 /// that nothing is missing.
-const MEASURING: usize = 48;
+const MEASURING: usize = 64;
 
 impl Peer {
     /// The next moment at which something is to be done for this peer, and what. If nothing is pending in the

@@ -8,7 +8,7 @@ const WRONG_ONCE_IN: u64 = 100_000;
 /// Bounds of the probes that a verdict takes. On a path that loses half, fifteen are needed.
 const PROBES: (u32, u32) = (3, 17);
 
-/// Before anything is known a path is taken to lose one probe in so many.
+/// Weighs against the losses that were seen: a path is taken to lose one probe in so many more.
 const ASSUMED: u64 = 8;
 
 /// When so many were counted, the older half is forgotten.
@@ -32,7 +32,13 @@ impl Chance {
     }
 
     /// How many probes of one size have to go unanswered until chance is no longer a likely cause.
+    ///
+    /// Where none was lost yet, the fewest: most paths lose little, connections wait for the verdict, and the search
+    /// upwards mends a wrong one.
     pub(super) fn needed(self) -> u32 {
+        if self.lost == 0 {
+            return PROBES.0;
+        }
         let (lost, probes) = (self.lost + 1, self.probes + ASSUMED);
         let (mut likely, mut unlikely) = (1_u64, 1_u64);
         for count in 1..=PROBES.1 {
@@ -55,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_clean_path_needs_three_probes_and_one_that_loses_half_fifteen() {
-        assert_eq!(Chance::default().needed(), 6, "nothing is known yet");
+        assert_eq!(Chance::default().needed(), 3, "nothing is known yet");
         let mut clean = Chance::default();
         (0..100).for_each(|_| clean.arrived(1));
         assert_eq!(clean.needed(), 3);

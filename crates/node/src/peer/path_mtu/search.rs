@@ -46,6 +46,10 @@ const ATTEMPTS_IF_TOLD: u32 = 2;
 /// The least pause between attempts: a train of packets that is lost is shorter.
 const PAUSE: Duration = Duration::from_millis(40);
 
+/// Bounds of the pause on a path that was measured a few times only, where the variation is a guess: one and a half round
+/// trips.
+const FRESH_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+
 /// The pause where no round-trip time is known.
 const UNMEASURED: Duration = Duration::from_millis(200);
 
@@ -183,7 +187,7 @@ impl Search {
         let (limit, told) = (self.limit, self.told);
         let Some(trial) = &mut self.trial else { return Vec::new() };
         trial.attempts += 1;
-        trial.due = now + path.smoothed().map_or(UNMEASURED, |_| path.answer_time().max(PAUSE));
+        trial.due = now + pause(path);
         // Only the limit needs witnesses: if more than that does not arrive, nothing changes.
         let asks_limit = trial.size == limit;
         let further = match (asks_limit, trial.attempts) {
@@ -294,6 +298,15 @@ impl Search {
             return self.most;
         }
         self.limit
+    }
+}
+
+/// Between two attempts on `path`.
+fn pause(path: RoundTrip) -> Duration {
+    match path.smoothed() {
+        None => UNMEASURED,
+        Some(rtt) if path.fresh() => (rtt + rtt / 2).clamp(FRESH_PAUSE.0, FRESH_PAUSE.1),
+        Some(_) => path.answer_time().max(PAUSE),
     }
 }
 
