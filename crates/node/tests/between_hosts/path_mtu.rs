@@ -118,7 +118,8 @@ fn a_flood_of_packets_that_are_too_long_is_answered_now_and_then() {
         world.run_for(Duration::from_micros(100));
     }
     let told = world.packets(alice).len() - told;
-    assert!((20..=40).contains(&told), "{told} answers in a second");
+    // One every 50 ms, of which a second holds 19 whole ones or 20, and ten that may have been saved up.
+    assert!((19..=40).contains(&told), "{told} answers in a second");
     assert!(world.drops(alice, Discard::TooLongForPath) >= 10_000);
 }
 

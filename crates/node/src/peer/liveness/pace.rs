@@ -29,7 +29,7 @@ const SILENCE: Duration = Duration::from_millis(120);
 const IN_TRAFFIC: u32 = 20;
 
 /// The least time for those. A queue of a second that has just filled up does not make them unanswered.
-const TRAFFIC: Duration = Duration::from_millis(1_500);
+const TRAFFIC: Duration = Duration::from_millis(1_300);
 
 /// The pace of one question.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -101,7 +101,7 @@ fn the_first_packet_after_a_pause_that_goes_unanswered_is_asked_about_as_soon() 
 fn while_packets_arrive_many_challenges_have_to_go_unanswered_over_a_long_time() {
     let (asked, doubted) = until_doubted(&mut proven_at(5_000), both_ways(14_000), near());
     assert_eq!(asked.len(), 20);
-    assert_eq!(doubted, asked[0] + ms(1_500));
+    assert_eq!(doubted, asked[0] + ms(1_300));
 
     let (asked, doubted) = until_doubted(&mut proven_at(5_000), both_ways(14_000), steady(ms(1_000)));
     assert_eq!(doubted, asked[0] + ms(4_020), "four times what an answer may take");
@@ -118,7 +118,7 @@ fn a_packet_that_arrives_makes_a_question_one_of_traffic() {
     }
     let (asked, doubted) = until_doubted(&mut liveness, both_ways(5_400), near());
     assert_eq!(asked.len(), 12, "twenty in all");
-    assert_eq!(doubted, at(5_065 + 1_500));
+    assert_eq!(doubted, at(5_065 + 1_300));
 }
 
 #[test]

@@ -29,7 +29,7 @@ const SELDOM: u32 = 8;
 const OFTEN: u32 = 128;
 
 /// Bounds of that pause: in the end a peer that is gone costs four updates a minute.
-const LONGEST_RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+const LONGEST_RETRY: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(15));
 
 /// Attachment points told at once, the newest first; as many as are targets, and as many again that came up meanwhile.
 const MOST_TOLD: usize = 12;
