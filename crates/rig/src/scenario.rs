@@ -37,7 +37,7 @@
 //!   - { traffic: shell, survives: true, opens: 500ms, stall: 400ms, resumes: 100ms }
 //!   - { traffic: call, lost: 15, duplicated: 0 }
 //!   - { traffic: call, beside: bare, lost: 0.5%, stall: 60ms }             # see `beside`
-//!   - { between: [a, b], handshakes: 1, path: direct, enhanced: true }
+//!   - { between: [a, b], handshakes: 1, path: direct, enhanced: true, cipher: aes-256-gcm }
 //!   - { between: [a, b], suspensions: 0, suspended: 200ms }  # at most so many, and none longer, at either end
 //!   - { host: a, forged: 0 }
 //! ```

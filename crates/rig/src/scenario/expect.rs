@@ -58,6 +58,8 @@ pub struct Between {
     pub path: Option<PathKind>,
     /// Whether they know each other to be VC enhanced (seed 001, figure 21).
     pub enhanced: Option<bool>,
+    /// What both seal with in the end.
+    pub cipher: Option<&'static str>,
     /// Where it stands.
     pub line: usize,
 }
@@ -72,6 +74,9 @@ pub struct AtHost {
     /// Where it stands.
     pub line: usize,
 }
+
+/// The ciphers of a session, in small letters.
+const CIPHERS: [&str; 2] = ["aes-256-gcm", "chacha20-poly1305"];
 
 /// How two nodes reach each other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
@@ -136,6 +141,7 @@ impl Expectation {
                     suspended: section.duration("suspended"),
                     path: section.choice("path", &paths),
                     enhanced: section.switch("enhanced"),
+                    cipher: section.choice("cipher", &CIPHERS.map(|name| (name, name))),
                     line,
                 })
             }),

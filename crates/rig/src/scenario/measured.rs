@@ -115,6 +115,8 @@ pub struct PairMeasured {
     pub remote: Option<String>,
     /// Whether it knows the other to be VC enhanced, or not to be; none if it does not know.
     pub enhanced: Option<bool>,
+    /// What it seals with, in small letters; none without a session.
+    pub cipher: Option<String>,
 }
 
 /// What one node counted.

@@ -250,6 +250,11 @@ impl Judge<'_> {
             let expected = if enhanced { "VC enhanced" } else { "not VC enhanced" };
             self.say(row.line, format!("{named}: {expected}"), found, held);
         }
+        if let Some(cipher) = row.cipher {
+            let held = all(&|pair| pair.cipher.as_deref() == Some(cipher));
+            let found = each(|pair| pair.cipher.clone().unwrap_or_else(|| "no session".to_owned()));
+            self.say(row.line, format!("{named}: {cipher}"), found, held);
+        }
     }
 
     fn host(&mut self, row: &AtHost) {

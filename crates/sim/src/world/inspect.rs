@@ -26,6 +26,8 @@ pub struct PeerSeen {
     pub path: Option<PeerPath>,
     /// Whether it knows it to be VC enhanced, or not to be; `None` if it does not know.
     pub enhanced: Option<bool>,
+    /// What it seals with to it; `None` without a session.
+    pub cipher: Option<&'static str>,
 }
 
 /// How a node reaches a peer.
@@ -84,6 +86,7 @@ impl World {
                 PeerKind::Plain => Some(false),
                 PeerKind::Unknown => None,
             },
+            cipher: peer.cipher.map(|cipher| cipher.as_str()),
         })
     }
 

@@ -198,6 +198,7 @@ fn pair(peer: &PeerReport, tally: Tally) -> PairMeasured {
             "plain" => Some(false),
             _ => None,
         },
+        cipher: peer.cipher.as_deref().map(str::to_lowercase),
     }
 }
 

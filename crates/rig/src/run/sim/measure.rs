@@ -68,6 +68,7 @@ fn pair_measured(world: &World, host: HostId, other: HostId) -> Option<PairMeasu
         }),
         remote: seen.path.map(|path| path.remote().to_string()),
         enhanced: seen.enhanced,
+        cipher: seen.cipher.map(str::to_lowercase),
     })
 }
 

@@ -100,3 +100,14 @@ fn a_traffic_is_judged_beside_the_same_traffic_of_bare_hosts() {
         "{missed:#?}"
     );
 }
+
+#[test]
+fn of_two_ciphers_the_one_is_found_that_both_ends_seal_with() {
+    let row = "{ between: [a, b], cipher: aes-256-gcm }\n  - { between: [a, b], cipher: chacha20-poly1305 }";
+    let asked = scenario(&FIGURE_8.replace("{ host: b, forged: 1000 }", row));
+    let verdicts = judge(&asked, &perform(&asked.drawn(1), 1, 0));
+    let [.., aes, chacha] = &verdicts[..] else { panic!("{verdicts:?}") };
+    assert_ne!(aes.held, chacha.held);
+    let cipher = if aes.held { "aes-256-gcm" } else { "chacha20-poly1305" };
+    assert_eq!((&aes.found, &chacha.found), (&format!("a: {cipher}, b: {cipher}"), &aes.found));
+}
