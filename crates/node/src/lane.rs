@@ -8,11 +8,12 @@
 //! - Whoever sets a stamp that the node would have to act on later either sees it armed, which means that the
 //!   node's timers run for a stamp of its kind at least as old, or arms it and tells the node.
 
+mod hearing;
 mod stamps;
 mod way;
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use stead_lct::{Attachment, PeerId};
@@ -21,6 +22,7 @@ use stead_wire::message::SessionIndex;
 use stead_wire::options::VcOption;
 use stead_wire::time::{Duration, Instant};
 
+use self::hearing::Hearing;
 use self::stamps::{Owed, moment, put};
 pub(crate) use self::way::{Flow, Way};
 use crate::ring::Ring;
@@ -37,7 +39,7 @@ pub(crate) struct Lane {
     sent: Direction,
     received: Direction,
     ring: Ring,
-    sessions: Mutex<Vec<Arc<Session>>>,
+    hearing: Hearing,
 }
 
 /// Inner packets and bytes as the TUN device sees them, and when the last datagram went. Each direction has a
@@ -91,9 +93,6 @@ pub(crate) const QUIET: Duration = Duration::from_millis(40);
 /// sender, and one that does not listen must not keep it busy.
 const TOO_LONG_NOTICE_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Sessions of which is told what arrived: the one in use, the one before, and one that is just beginning.
-const SESSIONS_TOLD: usize = 3;
-
 impl Lane {
     pub(crate) fn new(peer: PeerId) -> Self {
         Self {
@@ -106,7 +105,7 @@ impl Lane {
             sent: Direction::default(),
             received: Direction::default(),
             ring: Ring::default(),
-            sessions: Mutex::default(),
+            hearing: Hearing::default(),
         }
     }
 
@@ -121,23 +120,17 @@ impl Lane {
 
     /// From now on messages of this session are opened.
     pub(crate) fn admit(&self, session: &Arc<Session>) {
-        self.sessions().push(Arc::clone(session));
+        self.hearing.admit(session);
     }
 
     /// From now on they are not.
     pub(crate) fn forget(&self, session: SessionIndex) {
-        self.sessions().retain(|admitted| admitted.local() != session);
+        self.hearing.forget(session);
     }
 
-    /// What arrived from the peer in its newest sessions, for it to know what did not.
+    /// What arrived from the peer in the sessions that it uses, for it to know what did not.
     pub(crate) fn received_reports(&self) -> Vec<VcOption> {
-        let sessions = self.sessions();
-        let newest = sessions.iter().rev().take(SESSIONS_TOLD);
-        newest.map(|session| VcOption::Received(session.received())).collect()
-    }
-
-    fn sessions(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hearing.report()
     }
 
     pub(crate) fn way(&self) -> arc_swap::Guard<Arc<Way>> {

@@ -323,7 +323,8 @@ impl Peer {
         turn.out.opening.remove(&self.about.id);
         let early = way.flow == Flow::Held && flow != Flow::Held && !turn.out.transmits.is_empty();
         let shown = if early { Flow::Held } else { flow };
-        let same = (way.flow, way.awaited, way.longest) == (shown, awaited, longest)
+        let same = (way.flow, way.longest) == (shown, longest)
+            && way.awaited == awaited
             && same_session(way.session.as_ref(), session.as_ref())
             && way.active == active;
         drop(way);

@@ -48,7 +48,7 @@ pub const FORGET_AFTER_TIME: Duration = Duration::from_secs(540);
 
 /// Receiving in a session this old makes its initiator renew it: late enough that sending usually did before,
 /// early enough for a keepalive and a retried handshake to fit before [`REJECT_AFTER_TIME`].
-const REKEY_AFTER_TIME_RECEIVING: Duration = Duration::from_secs(165);
+pub const REKEY_AFTER_TIME_RECEIVING: Duration = Duration::from_secs(165);
 
 impl Session {
     /// Whether having sent a message at `now` is a reason to begin a handshake (§6.2).

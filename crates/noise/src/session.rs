@@ -54,19 +54,24 @@ pub struct Session {
     remote: SessionIndex,
     role: Role,
     created: Instant,
-    terms: Capabilities,
+    /// What a twin was agreed on; `None` in the session that the handshake itself gave.
+    agreed: Option<Capabilities>,
 }
 
 impl Session {
     /// The session that a handshake finished at `created` gave: WireGuard's, under ChaCha20-Poly1305.
     #[must_use]
     pub fn new(keys: SessionKeys, created: Instant) -> Self {
-        Self::on_terms(Cipher::ChaCha20Poly1305, Capabilities::NONE, keys, created)
+        Self::under(Cipher::ChaCha20Poly1305, None, keys, created)
     }
 
-    pub(crate) fn on_terms(cipher: Cipher, terms: Capabilities, keys: SessionKeys, created: Instant) -> Self {
+    pub(crate) fn on_terms(terms: Capabilities, keys: SessionKeys, created: Instant) -> Self {
+        Self::under(Cipher::on(terms), Some(terms), keys, created)
+    }
+
+    fn under(cipher: Cipher, agreed: Option<Capabilities>, keys: SessionKeys, created: Instant) -> Self {
         Self {
-            terms,
+            agreed,
             sealing: AeadKey::new(cipher, &keys.send),
             opening: AeadKey::new(cipher, &keys.receive),
             next: AtomicU64::new(0),
@@ -131,7 +136,16 @@ impl Session {
     /// What both ends agreed to do in it beyond WireGuard; nothing but in a twin.
     #[must_use]
     pub const fn terms(&self) -> Capabilities {
-        self.terms
+        match self.agreed {
+            Some(terms) => terms,
+            None => Capabilities::NONE,
+        }
+    }
+
+    /// Whether it is the twin of another session.
+    #[must_use]
+    pub const fn is_twin(&self) -> bool {
+        self.agreed.is_some()
     }
 
     /// What we call this session.

@@ -15,7 +15,6 @@ use stead_wire::options::Capabilities;
 use zeroize::Zeroizing;
 
 use crate::blake2s;
-use crate::cipher::Cipher;
 use crate::handshake::{Role, SessionKeys};
 use crate::session::Session;
 
@@ -45,13 +44,12 @@ impl TwinKeys {
         terms: Capabilities,
         (local, remote): (SessionIndex, SessionIndex),
     ) -> Session {
-        let cipher = Cipher::on(terms);
         let derived = |seed: &[u8; 32]| {
             Zeroizing::new(blake2s::derive(seed, &[KEY_LABEL, &terms.bits().to_be_bytes()]))
         };
         let (send, receive) = (derived(&self.send), derived(&self.receive));
         let keys = SessionKeys { send, receive, local, remote, role: self.role };
-        Session::on_terms(cipher, terms, keys, session.created())
+        Session::on_terms(terms, keys, session.created())
     }
 }
 
@@ -67,6 +65,7 @@ const KEY_LABEL: &[u8] = b"stead twin key v1";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cipher::Cipher;
     use crate::session::Discard;
     use crate::session::tests::{sealed, session_named};
     use stead_wire::time::Instant;

@@ -13,8 +13,8 @@ pub(crate) struct Way {
     pub(crate) session: Option<Arc<Session>>,
     /// The active path; `None` while nobody knows where the peer is.
     pub(crate) active: Option<Arc<Attachment>>,
-    /// The session that we responded to and that its first message will confirm.
-    pub(crate) awaited: Option<SessionIndex>,
+    /// The sessions that we responded to and that their first message will confirm; mostly none.
+    pub(crate) awaited: Vec<SessionIndex>,
     /// Whether packets may go straight out.
     pub(crate) flow: Flow,
     /// The longest packet that the active path takes. What is longer goes to the node, which makes it fit.
@@ -24,7 +24,7 @@ pub(crate) struct Way {
 impl Default for Way {
     /// Nothing goes yet, so nothing is too long.
     fn default() -> Self {
-        Self { session: None, active: None, awaited: None, flow: Flow::default(), longest: usize::MAX }
+        Self { session: None, active: None, awaited: Vec::new(), flow: Flow::default(), longest: usize::MAX }
     }
 }
 

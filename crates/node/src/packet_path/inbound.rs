@@ -209,7 +209,7 @@ fn notable(
     stirred: bool,
     now: Instant,
 ) -> Option<Sighting> {
-    let awaited = way.awaited == Some(session.local());
+    let awaited = way.awaited.contains(&session.local());
     if awaited || (elsewhere && lane.notice_elsewhere(now)) {
         return Some(Sighting::Unexpected { session: session.local(), arrival, bytes });
     }

@@ -10,6 +10,7 @@
 mod answering;
 mod asking;
 mod flight;
+mod renewal;
 mod twin;
 
 use core::net::SocketAddr;
@@ -28,7 +29,7 @@ use stead_wire::time::{Duration, Instant, UnixTime};
 use self::answering::Answered;
 pub(crate) use self::answering::Confirmed;
 use self::flight::Flight;
-use self::twin::{Answer, Twin};
+use self::twin::{Answer, Twins};
 use crate::drops::Discard;
 use crate::turn::Turn;
 
@@ -45,7 +46,7 @@ pub(crate) struct Handshaking {
     remote: PublicKey,
     psk: PresharedKey,
     keypairs: Keypairs,
-    twin: Twin,
+    twins: Twins,
     flight: Option<Flight>,
     cookies: CookieStore,
     newest: Option<Tai64N>,
@@ -54,7 +55,6 @@ pub(crate) struct Handshaking {
     /// When the peer was last asked because an initiation of its own was too old.
     countered: Option<Instant>,
     answered: Option<Answered>,
-    awaited: Option<SessionIndex>,
     /// When we ask for a session ourselves unless the peer has confirmed one.
     postponed: Option<Instant>,
     completed: u64,
@@ -67,6 +67,8 @@ pub(crate) enum Agreement {
     Goes(Arc<Session>),
     /// To be told to the peer, in the session of its offer; the twin seals once the peer has used it.
     Waits(VcOption),
+    /// Nothing new: it was agreed before, or the session has been replaced meanwhile.
+    Stands,
 }
 
 impl Handshaking {
@@ -76,14 +78,13 @@ impl Handshaking {
             remote,
             psk: psk.unwrap_or_default(),
             keypairs: Keypairs::new(),
-            twin: Twin::default(),
+            twins: Twins::default(),
             flight: None,
             cookies: CookieStore::new(&remote),
             newest: None,
             stamped: UnixTime(Duration::ZERO),
             countered: None,
             answered: None,
-            awaited: None,
             postponed: None,
             completed: 0,
             completed_at: None,
@@ -99,9 +100,9 @@ impl Handshaking {
         self.keypairs.by_index(index)
     }
 
-    /// The session that we responded to and that its first message will confirm.
-    pub(crate) const fn awaited(&self) -> Option<SessionIndex> {
-        self.awaited
+    /// The sessions that we responded to and that their first message will confirm.
+    pub(crate) fn awaited(&self) -> Vec<SessionIndex> {
+        self.keypairs.awaited().collect()
     }
 
     pub(crate) const fn in_flight(&self) -> bool {
@@ -147,13 +148,13 @@ impl Handshaking {
         turn: &mut Turn<'_>,
     ) -> Option<(Arc<Session>, VcOption)> {
         let session = self.keypairs.sealing(turn.now)?;
-        let offer = self.twin.offer(session, able, turn)?;
+        let offer = self.twins.offer(session, able, turn)?;
         Some((Arc::clone(session), offer))
     }
 
     /// When the twin of the session in use, if there is one, is to be offered again.
     pub(crate) fn offers_at(&self, session: Option<SessionIndex>) -> Option<Instant> {
-        self.twin.poll_timeout(session?)
+        self.twins.poll_timeout(session?)
     }
 
     /// The peer offers its twin of `session`, or takes up our offer; we are `able`.
@@ -164,7 +165,9 @@ impl Handshaking {
         able: Capabilities,
         turn: &mut Turn<'_>,
     ) -> Result<Agreement, Discard> {
-        Ok(match self.twin.on_offer(session, theirs, able, turn)? {
+        Ok(match self.twins.on_offer(session, theirs, able, turn)? {
+            // The peer does not seal in it before it heard from us in it, which it never will.
+            Answer::Ours(twin) if !self.keypairs.is_later(&twin) => Agreement::Stands,
             Answer::Ours(twin) => {
                 self.install_initiated(&twin, turn);
                 Agreement::Goes(twin)
@@ -174,6 +177,7 @@ impl Handshaking {
                 Agreement::Waits(ours)
             }
             Answer::Again(ours) => Agreement::Waits(ours),
+            Answer::Known => Agreement::Stands,
         })
     }
 
@@ -192,7 +196,7 @@ impl Handshaking {
     /// True if the peer did not answer for so long that we stop asking.
     pub(crate) fn handle_timeout(&mut self, targets: &[Target], often: bool, turn: &mut Turn<'_>) -> bool {
         for ended in self.keypairs.expire(turn.now) {
-            turn.path.forget(ended);
+            self.forget(ended, turn);
         }
         if self.postponed.take_if(|at| *at <= turn.now).is_some() && self.sealing(turn.now).is_none() {
             self.begin(targets, turn);
@@ -221,22 +225,25 @@ impl Handshaking {
     }
 
     fn install_initiated(&mut self, session: &Arc<Session>, turn: &mut Turn<'_>) {
-        self.awaited = None;
-        let retired = self.keypairs.install_initiated(Arc::clone(session));
-        self.install(session, retired, turn);
+        let crowded_out = self.keypairs.install_initiated(Arc::clone(session));
+        self.install(session, crowded_out, turn);
     }
 
     fn install_responded(&mut self, session: &Arc<Session>, turn: &mut Turn<'_>) {
-        self.awaited = Some(session.local());
-        let retired = self.keypairs.install_responded(Arc::clone(session));
-        self.install(session, retired, turn);
+        let crowded_out = self.keypairs.install_responded(Arc::clone(session));
+        self.install(session, crowded_out, turn);
     }
 
-    fn install(&mut self, session: &Arc<Session>, retired: Vec<SessionIndex>, turn: &mut Turn<'_>) {
-        for index in retired {
-            turn.path.forget(index);
+    fn install(&mut self, session: &Arc<Session>, crowded_out: Vec<SessionIndex>, turn: &mut Turn<'_>) {
+        for index in crowded_out {
+            self.forget(index, turn);
         }
         turn.path.admit(session, self.peer);
+    }
+
+    fn forget(&mut self, index: SessionIndex, turn: &Turn<'_>) {
+        turn.path.forget(index);
+        self.twins.forget(index);
     }
 
     const fn count_completed(&mut self, now: Instant) {

@@ -172,6 +172,7 @@ impl Peer {
         match self.handshaking.on_twin(&delivery.session, theirs, turn.identity.able, turn)? {
             Agreement::Goes(twin) => self.go_on_in(&twin, turn),
             Agreement::Waits(ours) => delivery.answers.push(ours),
+            Agreement::Stands => {}
         }
         Ok(())
     }
@@ -273,10 +274,14 @@ impl Peer {
     /// Sends the answers back to where the options came from, within the limit if that is not proven.
     fn answer(&mut self, delivery: Delivery, turn: &mut Turn<'_>) {
         let Delivery { session, arrival, bytes, reported, mut answers, .. } = delivery;
-        let session = self.handshaking.sealing(turn.now).cloned().unwrap_or(session);
         if answers.is_empty() {
             return;
         }
+        // A twin belongs to the session that it was offered in, and that may be another one than the one in use: both
+        // sides may have begun a handshake at once. The peer has the keys, since it sealed the offer with them.
+        let agrees = answers.iter().any(|option| matches!(option, VcOption::Twin(_)));
+        let sealing = self.handshaking.sealing(turn.now).filter(|_| !agrees);
+        let session = sealing.cloned().unwrap_or(session);
         let len = |answers: &[VcOption]| sealed_len(sealing::encoded_len(answers), turn.path.mtu());
         let alone = answers.len();
         let updates = answers.iter().any(|option| matches!(option, VcOption::ConnectionUpdate(_)));

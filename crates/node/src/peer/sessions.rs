@@ -32,7 +32,8 @@ impl Peer {
         let ages = self.handshaking.sealing(turn.now).is_some_and(|session| {
             session.wants_rekey_on_send(turn.now) || session.wants_rekey_on_receive(turn.now)
         });
-        if ages && !self.plays_dead() {
+        let left = self.handshaking.leaves_renewal(turn.identity.public, turn.now);
+        if ages && !left && !self.plays_dead() {
             let targets = self.likely_targets(turn);
             self.handshaking.begin(&targets, turn);
         }

@@ -1,6 +1,7 @@
 //! Nodes talking to each other in a small world with virtual time.
 
 mod choices;
+mod crossed;
 mod disorder;
 mod hasty;
 mod liveness;

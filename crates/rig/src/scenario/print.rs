@@ -245,6 +245,7 @@ fn expectation(expectation: &Expectation) -> Vec<String> {
                 suspended,
                 path,
                 enhanced,
+                cipher,
                 line: _,
             } = row;
             vec![
@@ -254,6 +255,7 @@ fn expectation(expectation: &Expectation) -> Vec<String> {
                 told("suspended", suspended.map(time)),
                 told("path", path.map(|kind| kind.name().to_owned())),
                 told("enhanced", enhanced.map(|held| held.to_string())),
+                told("cipher", cipher.map(str::to_owned)),
             ]
         }
         Expectation::Host(AtHost { host, forged, .. }) => {

@@ -76,7 +76,7 @@ impl Handshaking {
         let twin = TwinKeys::of(&keys);
         let session = Arc::new(Session::new(keys, turn.now));
         self.install_responded(&session, turn);
-        self.twin.begin(index, twin);
+        self.twins.begin(index, twin);
         self.answered = Some(Answered { at: turn.now, session: index, to: arrival });
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Handshaking {
     /// Asks for a session at every one of `targets`, but not while the peer's first message in the session that we have
     /// just responded to may be under way: the two handshakes would cross, and one of them be an orphan.
     pub(crate) fn begin_unless_answered(&mut self, targets: &[Target], turn: &mut Turn<'_>) {
-        let answered = self.answered.as_ref().filter(|answered| self.awaited == Some(answered.session));
+        let answered = self.answered.as_ref().filter(|answered| self.keypairs.awaits(answered.session));
         match answered.map(|answered| answered.at + CONFIRMATION).filter(|until| *until > turn.now) {
             Some(until) => self.postponed = Some(until),
             None => self.begin(targets, turn),
@@ -96,8 +96,7 @@ impl Handshaking {
         if !self.keypairs.confirm(index, turn.now) {
             return None;
         }
-        self.awaited = None;
-        if let Some(twin) = self.keypairs.by_index(index).filter(|_| self.twin.is(index)) {
+        if let Some(twin) = self.keypairs.by_index(index).filter(|session| session.is_twin()) {
             return Some(Confirmed::Twin(Arc::clone(twin)));
         }
         // Whatever we still asked for has been answered by this.

@@ -161,7 +161,7 @@ impl Handshaking {
         let twin = TwinKeys::of(&keys);
         let session = Arc::new(Session::new(keys, turn.now));
         self.install_initiated(&session, turn);
-        self.twin.begin(session.local(), twin);
+        self.twins.begin(session.local(), twin);
         self.count_completed(turn.now);
         Ok(Established { session, target, rtt })
     }

@@ -1,14 +1,20 @@
 //! The twin of a session: VC-enhanced peers agree to go on with what both are able to (seed 001 par. 71, "processing
 //! power"): AES-256-GCM, packets whose checksums are not computed twice.
 //!
-//! The side that began the handshake offers a twin inside the session, the other answers with its own, and from then on
-//! both seal in the twin, as if it had come of a handshake after this one. Whoever suppresses messages keeps both in a
-//! plain WireGuard session; nobody can bring them lower.
+//! The side that began the handshake offers a twin inside the session. The other side answers inside the same session
+//! with its own, and from then on both seal in the twin. When both sides begin a handshake at once there are two
+//! sessions; each side offers in its own and answers in the other, so each agreement stands for itself. An
+//! attacker that suppresses messages keeps both in a plain WireGuard session, and can bring them no lower.
 //!
 //! Does not install sessions and does not know when a peer is able: the peer asks and is told what to do.
 //!
 //! # Life-cycle, for each session
-//! ([`begin`](Twin::begin)) → apart → (we offer, repeatedly) → (the other's offer) → made.
+//! ([`begin`](Twins::begin)) → apart → (we offer, repeatedly) → (the other's offer) → made → (the session is gone) →
+//! [forgotten](Twins::forget).
+//!
+//! # Invariants
+//! - Keys and names live as long as the session that they belong to: a session in use never loses its keys to
+//!   handshakes that the peer did not use, and no key outlives its session.
 
 use std::sync::Arc;
 
@@ -22,46 +28,39 @@ use stead_wire::time::{Duration, Instant};
 use crate::drops::Discard;
 use crate::turn::Turn;
 
-/// Offers to a peer that does not answer them. It may be one that could but does not want to.
-const OFFERS: u8 = 5;
-
 /// Time from one offer to the next: longer than any round trip that matters.
 const OFFER_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sessions whose twin may still be made. Of handshakes begun by both sides at once one is used, and not always the
-/// newest.
-const MOST_APART: usize = 3;
+/// So many offers go at that interval. On a line that loses every fourth datagram, one session in sixty needs more.
+const PROMPT_OFFERS: u32 = 5;
 
-/// The twins of the newest sessions.
+/// The interval then doubles so many times, to 64 s: a session is renewed after 120 s, so few more offers go.
+const MAX_DOUBLINGS: u32 = 6;
+
+/// The twins of a peer's sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Twin {
-    /// Not made, the newest last.
-    apart: Vec<Apart>,
-    /// The newest that was made.
-    made: Option<Made>,
+pub(crate) struct Twins(Vec<Twin>);
+
+/// The twin of the session that we call `parent`.
+#[derive(Debug)]
+struct Twin {
+    parent: SessionIndex,
+    state: State,
 }
 
-/// Keys that the peers have not agreed to use.
 #[derive(Debug)]
-struct Apart {
-    parent: SessionIndex,
-    keys: TwinKeys,
-    offer: Option<Offer>,
+enum State {
+    /// The peers have not agreed to use the keys.
+    Apart { keys: TwinKeys, offer: Option<Offer> },
+    /// They have, and this is what they call the twin.
+    Made { ours: options::Twin, theirs: options::Twin },
 }
 
 #[derive(Debug)]
 struct Offer {
     ours: options::Twin,
-    sent: u8,
+    sent: u32,
     next: Instant,
-}
-
-/// What a twin's names are, for the session `parent`.
-#[derive(Debug)]
-struct Made {
-    parent: SessionIndex,
-    ours: options::Twin,
-    theirs: options::Twin,
 }
 
 /// What the peer's offer leads to.
@@ -73,14 +72,19 @@ pub(crate) enum Answer {
     Theirs(Arc<Session>, VcOption),
     /// Told again.
     Again(VcOption),
+    /// Heard again.
+    Known,
 }
 
-impl Twin {
+impl Twins {
     /// A handshake gave the session that we call `parent`, and these keys beside it.
     pub(crate) fn begin(&mut self, parent: SessionIndex, keys: TwinKeys) {
-        let crowded_out = (self.apart.len() + 1).saturating_sub(MOST_APART);
-        self.apart.drain(..crowded_out);
-        self.apart.push(Apart { parent, keys, offer: None });
+        self.0.push(Twin { parent, state: State::Apart { keys, offer: None } });
+    }
+
+    /// The session that we called `parent` is gone, and so are its keys.
+    pub(crate) fn forget(&mut self, parent: SessionIndex) {
+        self.0.retain(|twin| twin.parent != parent);
     }
 
     /// What to offer now in the session in use, being `able`: only where we began the handshake, and only when it is
@@ -95,28 +99,27 @@ impl Twin {
             return None;
         }
         let now = turn.now;
-        let apart = self.apart.iter_mut().find(|apart| apart.parent == session.local())?;
-        let offer = apart.offer.get_or_insert_with(|| {
+        let twin = self.0.iter_mut().find(|twin| twin.parent == session.local())?;
+        let State::Apart { offer, .. } = &mut twin.state else { return None };
+        let offer = offer.get_or_insert_with(|| {
             let ours = options::Twin { index: turn.fresh_index(), able };
             Offer { ours, sent: 0, next: now }
         });
-        if now < offer.next || offer.sent == OFFERS {
+        if now < offer.next {
             return None;
         }
         offer.sent += 1;
-        offer.next = now + OFFER_INTERVAL;
+        let doublings = offer.sent.saturating_sub(PROMPT_OFFERS).min(MAX_DOUBLINGS);
+        offer.next = now + OFFER_INTERVAL * (1 << doublings);
         Some(VcOption::Twin(offer.ours))
-    }
-
-    /// Whether `index` is what we call the twin.
-    pub(crate) fn is(&self, index: SessionIndex) -> bool {
-        self.made.as_ref().is_some_and(|made| made.ours.index == index)
     }
 
     /// When [`offer`](Self::offer) is due again in the session that we call `parent`; `None` if there was none yet.
     pub(crate) fn poll_timeout(&self, parent: SessionIndex) -> Option<Instant> {
-        let offer = self.apart.iter().find(|apart| apart.parent == parent)?.offer.as_ref()?;
-        (offer.sent < OFFERS).then_some(offer.next)
+        match &self.0.iter().find(|twin| twin.parent == parent)?.state {
+            State::Apart { offer, .. } => Some(offer.as_ref()?.next),
+            State::Made { .. } => None,
+        }
     }
 
     /// The peer offers its twin of `session`, or takes up our offer; we are `able`.
@@ -131,14 +134,18 @@ impl Twin {
         able: Capabilities,
         turn: &mut Turn<'_>,
     ) -> Result<Answer, Discard> {
-        let parent = session.local();
-        let again = self.made.as_ref().filter(|made| made.parent == parent && made.theirs == theirs);
-        if let (Some(made), Role::Responder) = (again, session.role()) {
-            return Ok(Answer::Again(VcOption::Twin(made.ours)));
-        }
-        let at = self.apart.iter().position(|apart| apart.parent == parent);
+        let at = self.0.iter().position(|twin| twin.parent == session.local());
         let at = at.ok_or(Discard::UnsolicitedTwin)?;
-        let offered = self.apart[at].offer.as_ref().map(|offer| offer.ours);
+        let offered = match &self.0[at].state {
+            State::Made { ours, theirs: known } if *known == theirs => {
+                return Ok(match session.role() {
+                    Role::Responder => Answer::Again(VcOption::Twin(*ours)),
+                    Role::Initiator => Answer::Known,
+                });
+            }
+            State::Made { .. } => return Err(Discard::UnsolicitedTwin),
+            State::Apart { offer, .. } => offer.as_ref().map(|offer| offer.ours),
+        };
         let ours = match session.role() {
             Role::Responder => options::Twin { index: turn.fresh_index(), able },
             // A handshake may have taken the name meanwhile.
@@ -146,8 +153,10 @@ impl Twin {
                 offered.filter(|ours| !turn.path.knows(ours.index)).ok_or(Discard::UnsolicitedTwin)?
             }
         };
-        let Apart { keys, .. } = self.apart.remove(at);
-        self.made = Some(Made { parent, ours, theirs });
+        let made = State::Made { ours, theirs };
+        let State::Apart { keys, .. } = core::mem::replace(&mut self.0[at].state, made) else {
+            return Err(Discard::UnsolicitedTwin);
+        };
         let terms = ours.able.intersection(theirs.able);
         let twin = Arc::new(keys.into_twin(session, terms, (ours.index, theirs.index)));
         Ok(match session.role() {

@@ -5,7 +5,11 @@ use crate::session::tests::sealed;
 use stead_wire::time::Duration;
 use zeroize::Zeroizing;
 
+use crate::twin::TwinKeys;
+use stead_wire::options::Capabilities;
+
 const T0: Instant = Instant::from_micros(1_000_000);
+const TICK: Duration = Duration::from_micros(1);
 
 /// Both ends of one session, named by a number that also makes its keys.
 fn ends(number: u8, created: Instant) -> (Arc<Session>, Arc<Session>) {
@@ -22,6 +26,25 @@ fn ends(number: u8, created: Instant) -> (Arc<Session>, Arc<Session>) {
     let (here, there) = (u32::from(number), u32::from(number) + 1000);
     let initiated = end(Role::Initiator, here, there, number, number + 100);
     (initiated, end(Role::Responder, there, here, number + 100, number))
+}
+
+/// The twins of both ends of a session; the initiator calls its own `number`.
+fn twins(initiated: &Session, responded: &Session, number: u32) -> [Arc<Session>; 2] {
+    let keys = |role, send: u8, receive: u8, of: &Session| SessionKeys {
+        send: Zeroizing::new([send; 32]),
+        receive: Zeroizing::new([receive; 32]),
+        local: of.local(),
+        remote: of.remote(),
+        role,
+    };
+    let names = (SessionIndex(number), SessionIndex(number + 1000));
+    let twin = |keys: &SessionKeys, of: &Session, names| {
+        Arc::new(TwinKeys::of(keys).into_twin(of, Capabilities::FAST_AES, names))
+    };
+    [
+        twin(&keys(Role::Initiator, 1, 2, initiated), initiated, names),
+        twin(&keys(Role::Responder, 2, 1, responded), responded, (names.1, names.0)),
+    ]
 }
 
 fn initiated(number: u8, created: Instant) -> Arc<Session> {
@@ -167,16 +190,67 @@ fn handshakes_begun_by_both_sides_at_once_lose_nothing_in_whatever_order_they_en
 }
 
 #[test]
-fn a_session_replaced_before_it_was_confirmed_still_opens() {
+fn a_session_is_confirmed_by_its_first_message_whatever_handshakes_came_after_it() {
     let mut keypairs = Keypairs::new();
     let (early, answered) = ends(1, T0);
     let _ = keypairs.install_responded(answered);
 
-    assert_eq!(keypairs.install_responded(responded(2, T0)), []);
+    assert_eq!(keypairs.install_responded(responded(2, T0 + TICK)), []);
+    assert_eq!(keypairs.awaited().collect::<Vec<_>>(), [1002, 1001].map(SessionIndex));
 
-    assert_eq!(receive(&mut keypairs, &sealed(&early, b"late"), T0), Ok(false));
-    assert_eq!(sealing(&keypairs, T0), None, "only the latest can be confirmed");
-    assert!(keypairs.confirm(SessionIndex(1002), T0));
+    assert_eq!(receive(&mut keypairs, &sealed(&early, b"late"), T0), Ok(true));
+    assert_eq!(sealing(&keypairs, T0), Some(1001));
+    assert!(keypairs.confirm(SessionIndex(1002), T0), "the peer may still go on to the later one");
+    assert!(!keypairs.confirm(SessionIndex(1001), T0), "and never back");
+    assert_eq!(sealing(&keypairs, T0), Some(1002));
+}
+
+#[test]
+fn what_is_later_than_a_session_that_the_peer_used_first_is_all_that_it_may_go_on_to() {
+    let mut keypairs = Keypairs::new();
+    let (early, answered) = ends(1, T0);
+    let (late, answered_too) = ends(2, T0 + TICK);
+    let _ = keypairs.install_responded(answered);
+    let _ = keypairs.install_responded(answered_too);
+
+    assert_eq!(receive(&mut keypairs, &sealed(&late, b"overtook"), T0), Ok(true));
+
+    assert_eq!(receive(&mut keypairs, &sealed(&early, b"overtaken"), T0), Ok(false), "it only opens");
+    assert_eq!(sealing(&keypairs, T0), Some(1002));
+}
+
+#[test]
+fn a_twin_is_confirmed_though_a_handshake_came_after_it_that_the_peer_never_used() {
+    let mut keypairs = Keypairs::new();
+    let (peers, parent) = ends(1, T0);
+    let _ = keypairs.install_responded(Arc::clone(&parent));
+    receive(&mut keypairs, &sealed(&peers, b"first"), T0).unwrap();
+    let [theirs, ours] = twins(&peers, &parent, 50);
+    let _ = keypairs.install_responded(ours);
+
+    let _ = keypairs.install_responded(responded(2, T0 + TICK));
+
+    assert_eq!(receive(&mut keypairs, &sealed(&theirs, b"first in the twin"), T0), Ok(true));
+    assert_eq!(sealing(&keypairs, T0), Some(1050));
+    assert!(
+        keypairs.confirm(SessionIndex(1002), T0),
+        "a handshake after the twin's parent is after the twin"
+    );
+}
+
+#[test]
+fn the_twin_of_a_session_that_was_replaced_meanwhile_opens_and_never_seals() {
+    let mut keypairs = Keypairs::new();
+    let (peers, parent) = ends(1, T0);
+    let _ = keypairs.install_responded(Arc::clone(&parent));
+    let _ = keypairs.install_initiated(initiated(2, T0 + TICK));
+    let [theirs, ours] = twins(&peers, &parent, 50);
+    assert!(!keypairs.is_later(&ours));
+
+    assert_eq!(keypairs.install_responded(ours), []);
+
+    assert_eq!(receive(&mut keypairs, &sealed(&theirs, b"in the twin"), T0), Ok(false));
+    assert_eq!(sealing(&keypairs, T0), Some(2));
 }
 
 #[test]
@@ -195,7 +269,44 @@ fn no_more_sessions_are_kept_than_promised_and_the_one_that_seals_is_never_crowd
     assert_eq!(indices(&keypairs), [11, 1010, 1, 1009, 1008, 1007, 1006]);
     assert_eq!(keypairs.install_responded(responded(12, T0)), [SessionIndex(1006)]);
     assert_eq!(keypairs.install_initiated(initiated(13, T0)), [SessionIndex(1007)]);
-    assert_eq!(indices(&keypairs), [13, 1012, 11, 1010, 1, 1009, 1008]);
+    assert_eq!(indices(&keypairs), [13, 11, 1012, 1010, 1, 1009, 1008]);
+}
+
+#[test]
+fn handshakes_that_the_peer_never_used_crowd_out_no_session_in_which_it_has_sealed() {
+    let mut keypairs = Keypairs::new();
+    let used: Vec<_> = (1..=4).map(|number| (number, T0 + TICK * u32::from(number))).collect();
+    let mut theirs = Vec::new();
+    for (number, created) in &used {
+        let (peers, ours) = ends(*number, *created);
+        let _ = keypairs.install_responded(ours);
+        receive(&mut keypairs, &sealed(&peers, b"used"), T0).unwrap();
+        theirs.push(peers);
+    }
+    let _ = keypairs.install_initiated(initiated(5, T0 + TICK * 5));
+
+    let gone: Vec<_> =
+        (6..=30).flat_map(|number| keypairs.install_responded(responded(number, T0 + TICK * 6))).collect();
+
+    assert_eq!(gone.first(), Some(&SessionIndex(1006)), "the earliest unused one");
+    assert!(!gone.iter().any(|index| (1001..=1004).contains(&index.0)), "{gone:?}");
+    for peers in &theirs {
+        assert!(receive(&mut keypairs, &sealed(peers, b"still"), T0).is_ok());
+    }
+    assert_eq!(indices(&keypairs), [5, 1030, 1029, 1004, 1003, 1002, 1001]);
+}
+
+#[test]
+fn of_sessions_that_the_peer_used_the_earliest_goes_for_one_that_it_may_use_next() {
+    let mut keypairs = Keypairs::new();
+    for number in 1..=7 {
+        let (peers, ours) = ends(number, T0 + TICK * u32::from(number));
+        assert_eq!(keypairs.install_responded(ours), []);
+        receive(&mut keypairs, &sealed(&peers, b"used"), T0).unwrap();
+    }
+    assert_eq!(keypairs.install_responded(responded(8, T0 + TICK * 8)), [SessionIndex(1001)]);
+    assert_eq!(keypairs.install_responded(responded(9, T0 + TICK * 9)), [SessionIndex(1002)]);
+    assert_eq!(keypairs.install_responded(responded(10, T0 + TICK * 10)), [SessionIndex(1008)]);
 }
 
 #[test]
