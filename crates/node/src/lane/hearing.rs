@@ -48,17 +48,22 @@ impl Hearing {
     }
 
     /// What arrived in the sessions in which the peer has sealed since the last report, the newest first; then in those
-    /// in which it did before. First of all comes a newer one in which nothing has arrived: the peer may have begun to
-    /// use it, and all of that may be lost.
+    /// in which it did before. A session in which nothing has arrived is told of if it is newer than the others, or than
+    /// all but the latest that the peer used: the peer may have begun to use it, and all of that may be lost.
     pub(super) fn report(&self) -> Vec<VcOption> {
         let mut heard = self.lock();
         heard.look();
         let sessions = &heard.sessions;
         let mut told: Vec<usize> = (0..sessions.len()).filter(|at| sessions[*at].heard > 0).collect();
         told.sort_by_key(|at| Reverse((sessions[*at].heard, *at)));
-        let beginning = sessions.iter().rposition(|admitted| admitted.heard == 0);
-        let beginning = beginning.filter(|at| told.first().is_none_or(|used| at > used));
-        let told = beginning.into_iter().chain(told).take(SESSIONS_TOLD);
+        let unheard = sessions.iter().rposition(|admitted| admitted.heard == 0);
+        match (unheard, told.as_slice()) {
+            (Some(at), []) => told.push(at),
+            (Some(at), [latest, ..]) if at > *latest => told.insert(0, at),
+            (Some(at), [_, before, ..]) if at > *before => told.insert(1, at),
+            _ => {}
+        }
+        let told = told.into_iter().take(SESSIONS_TOLD);
         told.map(|at| VcOption::Received(sessions[at].session.received())).collect()
     }
 
@@ -151,6 +156,17 @@ mod tests {
         arrives(&sessions[0]);
         arrives(&sessions[4]);
         assert_eq!(told(&hearing), [(5, 2), (1, 2), (2, 2)]);
+    }
+
+    #[test]
+    fn a_session_of_which_all_was_lost_is_told_of_when_the_next_one_is_heard() {
+        let sessions: Vec<_> = (1..=4).map(ends).collect();
+        let hearing = hearing(&sessions);
+        sessions[..2].iter().for_each(arrives);
+        told(&hearing);
+        arrives(&sessions[3]);
+        assert_eq!(told(&hearing), [(4, 1), (3, 0), (2, 1)]);
+        assert_eq!(told(&hearing), [(4, 1), (3, 0), (2, 1)], "and again, should the report be lost");
     }
 
     #[test]
