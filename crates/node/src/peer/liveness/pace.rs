@@ -98,7 +98,7 @@ mod tests {
         let mut at = Duration::ZERO;
         let mut sent = vec![at];
         for count in 1..pace.challenges {
-            at = at + pace.pause(count);
+            at += pace.pause(count);
             sent.push(at);
         }
         (sent, pace.lasts.max(at + pace.answer))
