@@ -1,9 +1,9 @@
 //! The soak: episodes drawn from seeds, played in either world, judged by promises, reduced when one is broken.
 //!
-//! Its job: to find what scenarios that people think of do not find. [`draw`] makes a scenario of a seed: networks,
+//! Its job: to find what scenarios that people think of do not find. `draw` makes a scenario of a seed: networks,
 //! traffic both ways, and moves, outages, kills, freezes, losses and NATs that forget. [`play`](crate::run::play)
 //! plays it. [`judge`](judge::judge) knows from the timeline when a usable path existed ([`reach`]) and by when
-//! traffic must flow ([`disturbance`]), and what excuses a loss. [`reduce`] takes away what a breach does not need.
+//! traffic must flow ([`disturbance`]), and what excuses a loss. `reduce` takes away what a breach does not need.
 //! Not its job: to say what a scenario from a file expects.
 //!
 //! # Invariants

@@ -1,9 +1,9 @@
 //! Holds what an episode's applications saw against what is promised, and knows what excuses what.
 //!
 //! - No connection ends; nothing arrives corrupt, and nothing twice.
-//! - Traffic flows by the deadline of each [`Disturbance`](super::Disturbance); at other times no gap is longer than
+//! - Traffic flows by the deadline of each [`Disturbance`](super::disturbance::Disturbance); at other times no gap is longer than
 //!   [`RESUMES`].
-//! - Nothing is lost that has no [`Excuse`](losses::Excuse).
+//! - Nothing is lost that has no [`Excuse`].
 //!
 //! On a line that loses by chance, datagrams are judged by their number, and TCP may stall twice as long as the bare
 //! connection beside it ([`BESIDE`]), and for [`LOSSY`] in any case. A bare flow that no event disturbs ([`STILL`])
