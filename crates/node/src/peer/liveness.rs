@@ -11,7 +11,7 @@
 //!
 //! # Life-cycle
 //! quiet → (data went unanswered, or the last proof grew old while data went) → asked → (echo) → quiet,
-//! or → (no echo) → doubted, which is told once. Challenges stay [outstanding](outstanding) after the verdict: an echo
+//! or → (no echo) → doubted, which is told once. Challenges stay [outstanding] after the verdict: an echo
 //! that comes then refutes it.
 //!
 //! # Invariants
