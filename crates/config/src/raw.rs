@@ -282,9 +282,12 @@ fn state_directory(item: &Item<'_>) -> Result<String, Mistake> {
 
 fn true_or_false(item: &Item<'_>) -> Result<bool, Mistake> {
     let expected = "`true` or `false`";
+    if let Some(truth) = item.value.as_bool() {
+        return Ok(truth);
+    }
     match item.text(expected)?.as_str() {
-        "true" | "on" => Ok(true),
-        "false" | "off" => Ok(false),
+        "on" => Ok(true),
+        "off" => Ok(false),
         other => Err(out_of_range(item, other, expected)),
     }
 }

@@ -52,7 +52,9 @@ fn a_scenario_is_played_and_judged() {
     assert_eq!((pair.handshakes, pair.path), (1, Some(PathKind::Direct)));
     assert_eq!(measured.dark.len(), 1);
     assert_eq!(measured.dark[0].to - measured.dark[0].from, std::time::Duration::from_millis(300));
-    assert!(measured.hosts["b"].drops["forged-transport"] > 0, "{:?}", measured.hosts["b"]);
+    // Copies with changed bytes: what the header alone gives away, what was seen before, what does not authenticate.
+    let refused: u64 = measured.hosts["b"].drops.values().sum();
+    assert!(refused > 50, "{:?}", measured.hosts["b"]);
 }
 
 #[test]
@@ -79,24 +81,22 @@ fn what_did_not_hold_comes_with_a_log_and_a_diagram() {
 
 #[test]
 fn a_traffic_is_judged_beside_the_same_traffic_of_bare_hosts() {
-    let rows = |stall| {
+    let rows = |rate| {
         format!(
             "  - {{ traffic: call, beside: bare, lost: 0.5%, stall: 1s }}
-  - {{ traffic: file, beside: bare, rate: 0.9x }}
-  - {{ traffic: shell, beside: bare, stall: {stall}, seeds: 3, settles: 1s }}
+  - {{ traffic: file, beside: bare, rate: {rate} }}
+  - {{ traffic: shell, beside: bare, stall: 400ms, seeds: 3, settles: 1s }}
 "
         )
     };
-    let played =
-        |stall| crate::run::play(&scenario(&(FIGURE_8.to_owned() + &rows(stall))), WorldKind::Sim, 5);
-    let held = played("400ms").unwrap();
+    let played = |rate| crate::run::play(&scenario(&(FIGURE_8.to_owned() + &rows(rate))), WorldKind::Sim, 1);
+    let held = played("0.9x").unwrap();
     assert!(held.held, "{:#?}", held.verdicts);
     assert_eq!(held.measured.bare.len(), 4, "one with the same seed, three for the worst");
     assert!(held.measured.bare.iter().all(|twin| twin.pairs.is_empty() && twin.dark.is_empty()));
-    // With this seed the line takes a keystroke; with those of the bare hosts it takes none.
-    let missed: Vec<_> = played("1x").unwrap().verdicts.into_iter().filter(|verdict| !verdict.held).collect();
+    let missed: Vec<_> = played("5x").unwrap().verdicts.into_iter().filter(|verdict| !verdict.held).collect();
     assert!(
-        matches!(&missed[..], [only] if only.expected.starts_with("shell stalls for bare's")),
+        matches!(&missed[..], [only] if only.expected.starts_with("file is at least 5 as fast")),
         "{missed:#?}"
     );
 }
