@@ -31,7 +31,10 @@ fn replayed_datagrams_change_nothing() {
 
 #[test]
 fn forged_datagrams_change_nothing() {
-    assert!(under(Attack::Forge, 2, "forged") > 100);
+    // A copy follows its original by 50 µs, so most are refused as malformed or replayed. Only one whose counter was
+    // changed, 8 bytes of 80 to 1,400, gets as far as the authentication.
+    assert!(under(Attack::Forge, 2, "forged") > 10);
+    assert!(under(Attack::Forge, 2, "") > 1_000);
 }
 
 #[test]
